@@ -1,0 +1,871 @@
+/*
+ * craft: Raft consensus as a library without I/O, clock or thread.
+ *
+ * A node is a state machine. The host feeds it inputs (ticks, messages,
+ * proposals, the endings of slow work) and carries out the effects it asks
+ * for (send, persist, apply, fetch), through hooks or one at a time through
+ * craft_next_effect(). The same inputs always cause the same effects.
+ *
+ * Vocabulary and section numbers: D. Ongaro, "Consensus: Bridging Theory and
+ * Practice" (2014), here "thesis".
+ *
+ * Ownership is told by three phrases and no others:
+ *   borrowed for this call    valid until the function or hook returns
+ *   borrowed until X          valid until X happens
+ *   copied                    the callee keeps its own copy
+ *
+ * A node is used by one thread at a time; different nodes share nothing.
+ */
+#ifndef CRAFT_H
+#define CRAFT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32) && defined(CRAFT_SHARED) && defined(CRAFT_BUILDING)
+#define CRAFT_API __declspec(dllexport)
+#elif defined(_WIN32) && defined(CRAFT_SHARED)
+#define CRAFT_API __declspec(dllimport)
+#elif defined(__GNUC__)
+#define CRAFT_API __attribute__((visibility("default")))
+#else
+#define CRAFT_API
+#endif
+
+#define CRAFT_VERSION_MAJOR 0
+#define CRAFT_VERSION_MINOR 1
+#define CRAFT_VERSION_PATCH 0
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---------------------------------------------------------------- basics */
+
+typedef uint64_t craft_id;    /* a server; 0 = none */
+typedef uint64_t craft_term;  /* thesis 3.3; 0 = before any election */
+typedef uint64_t craft_index; /* place in the log; 0 = none, first is 1 */
+
+/*
+ * Terms, indexes and rounds at or beyond this are refused wherever they come
+ * from, so that no sum of two of them can wrap.
+ */
+#define CRAFT_NUMBER_MAX ((uint64_t)1 << 62)
+
+/*
+ * What a function returns: 0, or one of these. The band tells the severity:
+ * -1xx the caller's mistake, -2xx not now, -3xx bad bytes, -9xx the node has
+ * come to its end. On any error above -900 the node is unchanged.
+ */
+enum craft_error {
+    CRAFT_OK = 0,
+    CRAFT_ERR_INVALID = -101,      /* an argument is out of range */
+    CRAFT_ERR_STATE = -102,        /* not allowed in this phase of its life */
+    CRAFT_ERR_UNKNOWN_ID = -103,   /* no such server in the configuration */
+    CRAFT_ERR_TICKET = -104,       /* no such work is open */
+    CRAFT_ERR_NOT_LEADER = -201,   /* only the leader takes this */
+    CRAFT_ERR_BUSY = -202,         /* a limit is reached */
+    CRAFT_ERR_NOMEM = -203,        /* the allocator refused */
+    CRAFT_ERR_NOSPACE = -204,      /* this server's disk is full */
+    CRAFT_ERR_NOT_VOTER = -205,    /* this server may not campaign */
+    CRAFT_ERR_FORMAT = -301,       /* bytes that are no message */
+    CRAFT_ERR_VERSION = -302,      /* a wire version from the future */
+    CRAFT_ERR_ENTRIES = -303,      /* the array for entries is too short */
+    CRAFT_ERR_MESSAGE = -304,      /* a message that no correct peer sends */
+    CRAFT_ERR_MISADDRESSED = -305, /* another group's or server's message */
+    CRAFT_ERR_CORRUPT = -306,      /* stored state that contradicts itself */
+    CRAFT_ERR_STOPPED = -901,      /* craft_node_stop() was called */
+    CRAFT_ERR_HALTED = -902        /* a write failed: memory is not trusted */
+};
+
+/* How a request ended, in `done` (thesis 6.2). */
+enum craft_result {
+    CRAFT_RESULT_OK = 0,         /* this server has applied it */
+    CRAFT_RESULT_SUPERSEDED = 1, /* it is certain never to be applied */
+    CRAFT_RESULT_UNKNOWN = 2     /* the node stopped or halted first */
+};
+
+/* How slow work ended, in craft_persisted(), craft_applied(), ... */
+enum craft_ending {
+    CRAFT_ENDING_OK = 0,
+    CRAFT_ENDING_NOSPACE = 1, /* persist only: nothing was written */
+    CRAFT_ENDING_ERROR = 2    /* unknown what was written: the node halts */
+};
+
+enum craft_role {
+    CRAFT_ROLE_FOLLOWER = 0,
+    CRAFT_ROLE_CANDIDATE = 1,
+    CRAFT_ROLE_LEADER = 2
+};
+
+enum craft_entry_kind {
+    CRAFT_ENTRY_COMMAND = 1,      /* the host's bytes */
+    CRAFT_ENTRY_NOOP = 2,         /* starts every leadership (thesis 6.4) */
+    CRAFT_ENTRY_CONFIGURATION = 3 /* members, opaque (thesis 4) */
+};
+
+enum craft_member_role {
+    CRAFT_MEMBER_VOTER = 1,
+    CRAFT_MEMBER_LEARNER = 2 /* receives the log, has no vote */
+};
+
+/* Frozen: stands in arrays. */
+typedef struct craft_entry {
+    craft_index index;
+    craft_term term;
+    uint64_t token;      /* the proposer's own, on the proposing server */
+    uint32_t kind;       /* enum craft_entry_kind */
+    uint32_t reserved;   /* 0 */
+    const uint8_t *data; /* [data_len]; may be NULL when data_len is 0 */
+    size_t data_len;
+} craft_entry;
+
+/* Frozen: stands in arrays. */
+typedef struct craft_member {
+    craft_id id;            /* 1 .. CRAFT_NUMBER_MAX - 1 */
+    uint64_t incarnation;   /* of the store behind the id; 0 = not told */
+    uint32_t role;          /* enum craft_member_role */
+    uint32_t priority;      /* 0 = normal */
+    uint32_t flags;         /* 0 */
+    uint32_t reserved;      /* 0 */
+    const uint8_t *address; /* [address_len]; opaque to the core */
+    size_t address_len;     /* 0 .. CRAFT_ADDRESS_LEN_MAX */
+} craft_member;
+
+#define CRAFT_ADDRESS_LEN_MAX 255u
+#define CRAFT_MEMBERS_MAX 64u
+
+typedef struct craft_node craft_node; /* opaque */
+
+/* -------------------------------------------------------------- messages */
+
+enum craft_message_kind {
+    CRAFT_MESSAGE_VOTE = 1,         /* RequestVote, Figure 3.1 */
+    CRAFT_MESSAGE_VOTE_REPLY = 2,   /* its answer */
+    CRAFT_MESSAGE_APPEND = 3,       /* AppendEntries; empty = heartbeat */
+    CRAFT_MESSAGE_APPEND_REPLY = 4, /* its answer */
+    CRAFT_MESSAGE_KIND_END = 5      /* one past the last kind */
+};
+
+typedef struct craft_vote {
+    craft_index last_index; /* of the candidate's log (thesis 3.6.1) */
+    craft_term last_term;
+    uint32_t flags; /* 0 */
+    uint32_t reserved;
+} craft_vote;
+
+typedef struct craft_vote_reply {
+    uint32_t granted; /* 0 or 1 */
+    uint32_t reserved;
+} craft_vote_reply;
+
+typedef struct craft_append {
+    craft_index prev_index; /* the entry before entries[0] */
+    craft_term prev_term;
+    craft_index commit; /* the leader's commit index */
+    const craft_entry *entries;
+    size_t entries_len; /* 0 = heartbeat or probe */
+} craft_append;
+
+/*
+ * Accepted (rejected == 0): all entries up to match_index are durable on the
+ * sender and equal to the leader's; cumulative, so any may be lost.
+ * Rejected: the sender has no entry rejected_index with the term asked for;
+ * hint names the last entry of its log that may agree (thesis 3.5).
+ */
+typedef struct craft_append_reply {
+    uint32_t rejected; /* 0 or 1 */
+    uint32_t reserved;
+    craft_index match_index;
+    craft_index rejected_index; /* prev_index of the refused append */
+    craft_index hint_index;
+    craft_term hint_term;
+} craft_append_reply;
+
+typedef struct craft_message {
+    uint32_t struct_size;
+    uint32_t kind;             /* enum craft_message_kind */
+    uint64_t group;            /* of both ends */
+    craft_id from;             /* the sender */
+    uint64_t from_incarnation; /* the sender's; 0 = not told */
+    craft_id to;               /* the addressee */
+    craft_term term;           /* the sender's term */
+    uint64_t round;            /* the leader's round, echoed by replies */
+    union {
+        craft_vote vote;
+        craft_vote_reply vote_reply;
+        craft_append append;
+        craft_append_reply append_reply;
+    } as;
+} craft_message;
+
+/* ------------------------------------------------------- slow work, events */
+
+enum craft_persist_flags {
+    CRAFT_PERSIST_HARD_STATE = 1u << 0, /* term, voted_for, commit_hint */
+    CRAFT_PERSIST_TRUNCATE = 1u << 1,   /* entries >= truncate_from go */
+    CRAFT_PERSIST_ENTRIES = 1u << 2,    /* entries are appended */
+    CRAFT_PERSIST_MUST_SYNC = 1u << 3   /* to be synced before it ends OK */
+};
+
+/*
+ * One record for the disk: all of it or nothing, applied in the order of the
+ * flags above. Records are written in the order of their tickets; OK for a
+ * ticket says that it and every earlier one is durable.
+ */
+typedef struct craft_persist {
+    uint32_t struct_size;
+    uint32_t flags;  /* enum craft_persist_flags */
+    uint64_t ticket; /* 1, 2, ... */
+    craft_term term;
+    craft_id voted_for; /* 0 = nobody in this term */
+    craft_index commit_hint;
+    craft_index truncate_from;
+    craft_index first_index;    /* entries[0].index */
+    const craft_entry *entries; /* borrowed until the ticket ends */
+    size_t entries_len;
+} craft_persist;
+
+/* Entries that left memory and are wanted back from the host's log. */
+typedef struct craft_fetch {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t ticket;
+    craft_index first; /* index of the first entry wanted */
+    size_t entries_max;
+    size_t bytes_max; /* of data; the first entry always fits */
+} craft_fetch;
+
+enum craft_event_kind {
+    CRAFT_EVENT_ROLE = 0,          /* value: enum craft_role */
+    CRAFT_EVENT_LEADER = 1,        /* id: the leader, 0 = none known */
+    CRAFT_EVENT_TERM = 2,          /* term */
+    CRAFT_EVENT_CONFIGURATION = 3, /* index: of the one in force */
+    CRAFT_EVENT_PEER = 4,    /* id; value: enum craft_progress; leaders only */
+    CRAFT_EVENT_STORAGE = 5, /* value: enum craft_ending of the write */
+    CRAFT_EVENT_REFUSED = 6, /* id: sender; value: the error; an input */
+    CRAFT_EVENT_KIND_END = 7
+};
+
+/*
+ * Events are levels: of each kind only the latest is kept until delivered,
+ * with the number of those that happened since the last delivery.
+ */
+typedef struct craft_event {
+    uint32_t struct_size;
+    uint32_t kind; /* enum craft_event_kind */
+    uint32_t count;
+    int32_t value;
+    craft_id id;
+    craft_term term;   /* the node's term at that moment */
+    craft_index index; /* the node's commit index, or see the kind */
+} craft_event;
+
+enum craft_effect_kind {
+    CRAFT_EFFECT_SEND = 1,    /* message */
+    CRAFT_EFFECT_PERSIST = 2, /* persist */
+    CRAFT_EFFECT_FETCH = 3,   /* fetch */
+    CRAFT_EFFECT_APPLY = 4,   /* entries, entries_len */
+    CRAFT_EFFECT_DONE = 5,    /* token, result, index */
+    CRAFT_EFFECT_EVENT = 6    /* event */
+};
+
+/* One effect, as pulled; the pointers are borrowed until the next pull. */
+typedef struct craft_effect {
+    uint32_t struct_size;
+    uint32_t kind; /* enum craft_effect_kind */
+    const craft_message *message;
+    const craft_persist *persist;
+    const craft_fetch *fetch;
+    const craft_entry *entries;
+    size_t entries_len;
+    const craft_event *event;
+    uint64_t token;
+    craft_index index;
+    int32_t result;
+    uint32_t reserved;
+} craft_effect;
+
+/*
+ * Hooks. Each returns void: success is told by a call, never by a value. Any
+ * function of the same node may be called from inside; what it causes follows
+ * when the hook has returned. `host` is the pointer given to craft_node_new().
+ */
+typedef struct craft_hooks {
+    uint32_t struct_size;
+    uint32_t reserved;
+
+    /* Required. message and all it points to: borrowed for this call. */
+    void (*send)(void *host, const craft_message *message);
+
+    /*
+     * Required. Write one record; end it with craft_persisted(). The struct
+     * is borrowed for this call, the entries until the ticket ends.
+     */
+    void (*persist)(void *host, const craft_persist *persist);
+
+    /*
+     * Required. Committed COMMAND entries, consecutive batches in log order,
+     * each entry once per life of the node, one batch open at a time; end it
+     * with craft_applied(). entries: borrowed until then.
+     */
+    void (*apply)(void *host, const craft_entry *entries, size_t entries_len);
+
+    /*
+     * Optional. Read entries back; end it with craft_fetched(). NULL: every
+     * entry stays in memory. The struct is borrowed for this call.
+     */
+    void (*fetch)(void *host, const craft_fetch *fetch);
+
+    /* Optional. The request with this token ended: enum craft_result. */
+    void (*done)(void *host, uint64_t token, int result, craft_index index);
+
+    /* Optional. For logs and metrics; borrowed for this call. */
+    void (*event)(void *host, const craft_event *event);
+} craft_hooks;
+
+/* ----------------------------------------------------------------- config */
+
+/*
+ * realloc(ctx, NULL, 0, n) allocates, realloc(ctx, p, old, 0) frees and
+ * returns NULL, NULL otherwise means refused and p is still valid. Memory is
+ * aligned for any type. Never called while effects are derived or delivered,
+ * except to free.
+ */
+typedef struct craft_allocator {
+    void *(*realloc)(void *ctx, void *ptr, size_t old_size, size_t new_size);
+    void *ctx;
+} craft_allocator;
+
+/* See craft_config_init() for the defaults, which stand here in brackets. */
+typedef struct craft_config {
+    uint32_t struct_size;
+    uint32_t flags;            /* 0 */
+    craft_id id;               /* this server; required */
+    uint64_t group;            /* told apart on the wire and on disk [0] */
+    uint64_t seed;             /* of the node's generator; give each its own */
+    uint64_t incarnation;      /* of this server's store [0 = not told] */
+    uint32_t election_ticks;   /* least election timeout [10]; the draw is
+                                  below twice this (thesis 3.4) */
+    uint32_t heartbeat_ticks;  /* 1 .. election_ticks - 1 [1] */
+    size_t entry_bytes_max;    /* data of one entry [1 MiB] */
+    size_t message_bytes_max;  /* data and overhead of the entries of one
+                                  append, and of one apply batch [1 MiB];
+                                  an entry always fits alone */
+    size_t inflight_bytes_max; /* sent and not acknowledged, per peer [4 MiB] */
+    uint32_t inflight_max;     /* the same in messages [64] */
+    uint32_t members_max;      /* 1 .. CRAFT_MEMBERS_MAX [16] */
+    size_t uncommitted_bytes_max; /* in this leader's log and not yet applied
+                                     by it, with overhead [16 MiB] */
+    size_t log_cache_bytes_max;   /* applied entries kept in memory, with
+                                     overhead [4 MiB]; needs `fetch` */
+    uint32_t tokens_max;          /* requests open at once [65536] */
+    uint32_t persist_inflight_max; /* tickets open at once, 1 .. 64 [8] */
+    craft_allocator allocator;    /* realloc NULL: the C library's */
+} craft_config;
+
+/* What the store held, for craft_node_restore(). */
+typedef struct craft_restore {
+    uint32_t struct_size;
+    uint32_t reserved;
+    craft_term term;
+    craft_id voted_for;
+    craft_index commit_hint;   /* known committed; 0 = not known */
+    craft_index applied_index; /* where a durable state machine stands; 0 for
+                                  one that starts empty */
+} craft_restore;
+
+/* ------------------------------------------------------------------- life */
+
+/**
+ * Fill a config with the defaults; id is left 0 and must be set.
+ *
+ * @param config       [struct_size] bytes, written
+ * @param struct_size  sizeof(craft_config) of the caller
+ * Cost: O(1). Since 0.1.
+ */
+CRAFT_API void craft_config_init(craft_config *config, size_t struct_size);
+
+/**
+ * Make a node. It takes no input before craft_node_start().
+ *
+ * @param config    copied
+ * @param hooks     copied; NULL: effects are pulled by craft_next_effect()
+ * @param host      handed to every hook
+ * @param node_out  the node; to be freed by craft_node_free()
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID  a limit is out of range or contradicts another (an
+ *                      entry over the message size), or a required hook is
+ *                      missing: mend the config
+ *   CRAFT_ERR_NOMEM    the allocator refused
+ * Effects: none. Cost: O(members_max). Since 0.1.
+ */
+CRAFT_API int craft_node_new(const craft_config *config,
+                             const craft_hooks *hooks, void *host,
+                             craft_node **node_out);
+
+/**
+ * First start of a new group: the same list on each of its voters (thesis 4).
+ * Entry 1, of term 1, is the configuration; it is persisted after the start.
+ *
+ * @param members  [members_len], borrowed for this call; at least one voter;
+ *                 ids unique
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID  empty, too long, no voter, an id twice or out of range
+ *   CRAFT_ERR_STATE    the node was started, restored or bootstrapped before
+ *   CRAFT_ERR_NOMEM    node unchanged
+ * Effects: none before craft_node_start(). Since 0.1.
+ */
+CRAFT_API int craft_node_bootstrap(craft_node *node,
+                                   const craft_member *members,
+                                   size_t members_len);
+
+/**
+ * Any later start: what the store held (thesis 3.8). The entries follow
+ * through craft_node_restore_entries(), then craft_node_start().
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID  a number out of range
+ *   CRAFT_ERR_CORRUPT  a vote without a term
+ *   CRAFT_ERR_STATE    the node was started, restored or bootstrapped before
+ * Effects: none. Since 0.1.
+ */
+CRAFT_API int craft_node_restore(craft_node *node,
+                                 const craft_restore *restore);
+
+/**
+ * Entries of the store's log, in order from index 1, in any batches.
+ *
+ * @param entries  [entries_len], copied
+ *
+ * @return 0, or
+ *   CRAFT_ERR_CORRUPT  a gap, a term that falls or exceeds the restored one,
+ *                      an unknown kind, a configuration that does not decode
+ *   CRAFT_ERR_STATE    no craft_node_restore() before, or already started
+ *   CRAFT_ERR_NOMEM    node unchanged
+ * Effects: none. Cost: O(bytes). Since 0.1.
+ */
+CRAFT_API int craft_node_restore_entries(craft_node *node,
+                                         const craft_entry *entries,
+                                         size_t entries_len);
+
+/**
+ * Begin to take inputs. Started with neither bootstrap nor restore: a joining
+ * server, with an empty log and no configuration, which never campaigns.
+ *
+ * @return 0, or
+ *   CRAFT_ERR_STATE    already started
+ *   CRAFT_ERR_CORRUPT  commit_hint or applied_index beyond the last entry
+ * Effects: after bootstrap, a persist. Since 0.1.
+ */
+CRAFT_API int craft_node_start(craft_node *node);
+
+/**
+ * Come to an orderly end: every open token ends with CRAFT_RESULT_UNKNOWN,
+ * nothing more is sent, inputs are refused. The endings still in delivery may
+ * be pulled.
+ *
+ * @return 0, or CRAFT_ERR_STOPPED, CRAFT_ERR_HALTED. Since 0.1.
+ */
+CRAFT_API int craft_node_stop(craft_node *node);
+
+/**
+ * Free the node, silently: no hook is called. NULL is allowed. Inside a hook
+ * it takes effect when the delivery ends. Work that is open with the host
+ * must not touch what the node lent. Since 0.1.
+ */
+CRAFT_API void craft_node_free(craft_node *node);
+
+/* ----------------------------------------------------------------- inputs */
+/*
+ * Every input returns, besides what stands at each,
+ *   CRAFT_ERR_INVALID  a NULL where none is allowed
+ *   CRAFT_ERR_STATE    the node is not started: craft_node_start() first
+ *   CRAFT_ERR_STOPPED  after craft_node_stop(): free the node
+ *   CRAFT_ERR_HALTED   a write failed: free the node, restore a new one
+ */
+
+/**
+ * `ticks` units of time passed (thesis 3.4). What they cause is settled after
+ * everything else that was received in the same hold.
+ *
+ * @return 0. Effects: a campaign, heartbeats. Since 0.1.
+ */
+CRAFT_API int craft_tick(craft_node *node, uint32_t ticks);
+
+/**
+ * Ticks until craft_tick() causes something: how long the host may sleep.
+ *
+ * @return 1 .. UINT32_MAX; UINT32_MAX when nothing waits for time. Since 0.1.
+ */
+CRAFT_API uint32_t craft_ticks_until_due(const craft_node *node);
+
+/**
+ * A message arrived. Every field is checked before anything changes.
+ *
+ * @param message  borrowed for this call, entries copied
+ *
+ * @return 0 (taken, or harmless: late, duplicated), or
+ *   CRAFT_ERR_MISADDRESSED  not for this server and group, or from itself
+ *   CRAFT_ERR_MESSAGE       what no correct peer sends; also told by an event
+ *   CRAFT_ERR_NOMEM         dropped; the sender repeats it
+ * Cost: O(entries + bytes). Since 0.1.
+ */
+CRAFT_API int craft_receive(craft_node *node, const craft_message *message);
+
+/**
+ * The same for an encoded message, decoded by the node.
+ *
+ * @param data  [data_len], borrowed for this call
+ *
+ * @return as craft_receive(), or CRAFT_ERR_FORMAT, CRAFT_ERR_VERSION. Since
+ * 0.1.
+ */
+CRAFT_API int craft_receive_bytes(craft_node *node, const uint8_t *data,
+                                  size_t data_len);
+
+/**
+ * Offer one command for replication (thesis 3.5, 6.2).
+ *
+ * On return the command is in this leader's memory. It is neither durable nor
+ * committed: that is known when `done` names the token, or when `apply`
+ * delivers the entry. After a step-down the token stays open until commitment
+ * decides: a deadline is the host's.
+ *
+ * @param data      [data_len] bytes, copied; may be NULL when data_len is 0
+ * @param data_len  0 .. config.entry_bytes_max
+ * @param token     the caller's own, handed back once; 0 = not interested
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID     data_len is over the limit: shorten the command
+ *   CRAFT_ERR_NOT_LEADER  see craft_status.leader, offer it there
+ *   CRAFT_ERR_BUSY        over uncommitted_bytes_max or tokens_max: retry
+ *                         after `done` of an earlier token
+ *   CRAFT_ERR_NOMEM       node unchanged
+ *   CRAFT_ERR_NOSPACE     the disk is full: retry elsewhere or later
+ * Effects: one persist and one append per peer at the next delivery, however
+ * many commands are offered. Cost: O(data_len). Since 0.1.
+ */
+CRAFT_API int craft_propose(craft_node *node, const uint8_t *data,
+                            size_t data_len, uint64_t token);
+
+/* One command of craft_propose_many(). Frozen: stands in arrays. */
+typedef struct craft_command {
+    const uint8_t *data; /* [data_len] */
+    size_t data_len;
+    uint64_t token;
+} craft_command;
+
+/**
+ * Offer commands, all or none; consecutive entries in the order given.
+ *
+ * @param commands  [commands_len], copied
+ *
+ * @return as craft_propose(). Since 0.1.
+ */
+CRAFT_API int craft_propose_many(craft_node *node,
+                                 const craft_command *commands,
+                                 size_t commands_len);
+
+/**
+ * Campaign now, without waiting for the election timeout (thesis 3.4).
+ *
+ * @return 0 (also on a leader or candidate, where it does nothing), or
+ *   CRAFT_ERR_NOT_VOTER  not a voter of the configuration in force
+ *   CRAFT_ERR_NOSPACE    the disk is full
+ *   CRAFT_ERR_NOMEM      node unchanged
+ * Effects: a persist, vote requests when it is durable. Since 0.1.
+ */
+CRAFT_API int craft_campaign(craft_node *node);
+
+/**
+ * The link to a peer broke: what was under way is presumed lost, and sending
+ * begins again with a probe at the next heartbeat (thesis 10.2).
+ *
+ * @return 0, or CRAFT_ERR_UNKNOWN_ID. Since 0.1.
+ */
+CRAFT_API int craft_peer_unreachable(craft_node *node, craft_id id);
+
+/* ---------------------------------------------------------------- endings */
+
+/**
+ * A persist record ended.
+ *
+ * @param ticket  of that record; OK covers all earlier ones too. A ticket
+ *                that was voided is ignored.
+ * @param ending  CRAFT_ENDING_OK: durable. CRAFT_ENDING_NOSPACE: nothing of
+ *                it nor of any later one is written; handed out again under
+ *                new tickets. CRAFT_ENDING_ERROR: the node halts.
+ *
+ * @return 0, or
+ *   CRAFT_ERR_TICKET   never handed out
+ *   CRAFT_ERR_INVALID  no such ending
+ * Since 0.1.
+ */
+CRAFT_API int craft_persisted(craft_node *node, uint64_t ticket, int ending);
+
+/**
+ * The open apply batch ended.
+ *
+ * @param index   the last entry applied; smaller than the batch's last: the
+ *                rest is handed out again
+ * @param ending  CRAFT_ENDING_OK, or CRAFT_ENDING_ERROR: the node halts
+ *
+ * @return 0, or
+ *   CRAFT_ERR_TICKET   no batch is open
+ *   CRAFT_ERR_INVALID  index outside the batch, no such ending
+ * Since 0.1.
+ */
+CRAFT_API int craft_applied(craft_node *node, craft_index index, int ending);
+
+/**
+ * Entries wanted by `fetch` are here.
+ *
+ * @param ticket   of the fetch
+ * @param entries  [entries_len], copied; consecutive from fetch.first, at
+ *                 least one when the ending is OK; fewer than wanted is fine
+ * @param ending   CRAFT_ENDING_OK, or CRAFT_ENDING_ERROR: asked again at the
+ *                 next heartbeat, with an event
+ *
+ * @return 0, or
+ *   CRAFT_ERR_TICKET   not open
+ *   CRAFT_ERR_CORRUPT  not the entries of this log: the fetch stays open
+ *   CRAFT_ERR_NOMEM    the fetch stays open: end it again later
+ * Since 0.1.
+ */
+CRAFT_API int craft_fetched(craft_node *node, uint64_t ticket,
+                            const craft_entry *entries, size_t entries_len,
+                            int ending);
+
+/* --------------------------------------------------------------- delivery */
+
+/**
+ * Postpone delivery until the matching craft_release(); holds nest. Inputs
+ * still take effect at once. 64 proposals under one hold cause one persist
+ * and one append per peer.
+ *
+ * @return 0. Since 0.1.
+ */
+CRAFT_API int craft_hold(craft_node *node);
+
+/**
+ * End a hold; the outermost one settles and delivers.
+ *
+ * @return 0, or CRAFT_ERR_STATE (no hold). Since 0.1.
+ */
+CRAFT_API int craft_release(craft_node *node);
+
+/**
+ * Pull the next effect, in the order in which hooks would be called. For
+ * nodes made without hooks.
+ *
+ * @param effect  struct_size set by the caller; filled in
+ *
+ * @return 1 filled in, 0 none (also while held), or
+ *   CRAFT_ERR_STATE    the node has hooks, or is not started
+ *   CRAFT_ERR_INVALID  a struct_size from the future
+ * Since 0.1.
+ */
+CRAFT_API int craft_next_effect(craft_node *node, craft_effect *effect);
+
+/* ------------------------------------------------------------------- look */
+
+enum craft_status_flags {
+    CRAFT_STATUS_STARTED = 1u << 0,
+    CRAFT_STATUS_STOPPED = 1u << 1,
+    CRAFT_STATUS_HALTED = 1u << 2,
+    CRAFT_STATUS_DISK_FULL = 1u << 3,
+    CRAFT_STATUS_VOTER = 1u << 4 /* in the configuration in force */
+};
+
+typedef struct craft_status {
+    uint32_t struct_size; /* set by the caller */
+    uint32_t flags;       /* enum craft_status_flags */
+    craft_id id;
+    uint64_t group;
+    uint32_t role; /* enum craft_role */
+    uint32_t peers_len;
+    craft_term term;
+    craft_id voted_for;
+    craft_id leader;              /* 0 = none known */
+    craft_index first_index;      /* first entry still in memory */
+    craft_index last_index;
+    craft_term last_term;
+    craft_index durable_index;    /* up to here on this server's disk */
+    craft_index commit_index;
+    craft_index applied_index;
+    craft_index configuration_index; /* 0 = none */
+    uint64_t round;
+    size_t log_bytes;             /* entries in memory, with overhead */
+    size_t uncommitted_bytes;     /* not yet applied, with overhead */
+    uint32_t tokens_open;
+    uint32_t persists_open;
+} craft_status;
+
+/**
+ * Where the node stands.
+ *
+ * @param status_out  struct_size set by the caller; that much is written
+ * @return 0, or CRAFT_ERR_INVALID. Cost: O(1). Since 0.1.
+ */
+CRAFT_API int craft_node_status(const craft_node *node,
+                                craft_status *status_out);
+
+enum craft_progress {
+    CRAFT_PROGRESS_PROBE = 0,    /* one append per heartbeat or answer */
+    CRAFT_PROGRESS_REPLICATE = 1 /* pipelined (thesis 10.2.1) */
+};
+
+typedef struct craft_peer_status {
+    uint32_t struct_size; /* set by the caller */
+    uint32_t role;        /* enum craft_member_role */
+    craft_id id;
+    uint32_t progress;     /* enum craft_progress; meaningful on a leader */
+    uint32_t silent_ticks; /* since the peer was last heard */
+    craft_index match_index;
+    craft_index next_index;
+    uint64_t round;         /* last one it answered */
+    uint32_t inflight;      /* messages sent and not acknowledged, at most */
+    uint32_t reserved;
+    size_t inflight_bytes;  /* the same in bytes */
+} craft_peer_status;
+
+/**
+ * How far a peer is, as this leader knows.
+ *
+ * @param position  0 .. craft_status.peers_len - 1, in order of ids; the own
+ *                  id is not among them
+ * @return 0, or CRAFT_ERR_INVALID. Cost: O(1). Since 0.1.
+ */
+CRAFT_API int craft_node_peer(const craft_node *node, uint32_t position,
+                              craft_peer_status *peer_out);
+
+typedef struct craft_configuration {
+    uint32_t struct_size; /* set by the caller */
+    uint32_t reserved;
+    craft_index index;           /* of its entry; 0 = none in force */
+    uint64_t lineage;            /* hash of the bootstrap list: tells clusters
+                                    apart */
+    const craft_member *members; /* in order of ids */
+    size_t members_len;
+} craft_configuration;
+
+/**
+ * The configuration in force: the latest in the log, committed or not (thesis
+ * 4.1).
+ *
+ * @param configuration_out  what it points to is borrowed until the next
+ *                           input
+ * @return 0, or CRAFT_ERR_INVALID. Cost: O(1). Since 0.1.
+ */
+CRAFT_API int craft_node_configuration(const craft_node *node,
+                                       craft_configuration *configuration_out);
+
+/**
+ * Describe in one line of text, for logs and tests. At most size bytes are
+ * written, always with a final NUL when size is not 0.
+ *
+ * @param text  [size], may be NULL when size is 0
+ * @return the length of the whole line, as snprintf(). Since 0.1.
+ */
+CRAFT_API size_t craft_describe_message(const craft_message *message,
+                                        char *text, size_t size);
+/** Describe a persist record; see craft_describe_message(). Since 0.1. */
+CRAFT_API size_t craft_describe_persist(const craft_persist *persist,
+                                        char *text, size_t size);
+/** Describe an event; see craft_describe_message(). Since 0.1. */
+CRAFT_API size_t craft_describe_event(const craft_event *event, char *text,
+                                      size_t size);
+/** Describe a pulled effect; see craft_describe_message(). Since 0.1. */
+CRAFT_API size_t craft_describe_effect(const craft_effect *effect, char *text,
+                                       size_t size);
+/** Describe a status; see craft_describe_message(). Since 0.1. */
+CRAFT_API size_t craft_describe_status(const craft_status *status, char *text,
+                                       size_t size);
+
+/** What an error means, in a sentence; never NULL. Since 0.1. */
+CRAFT_API const char *craft_strerror(int error);
+/** The name of an error, "CRAFT_ERR_BUSY"; never NULL. Since 0.1. */
+CRAFT_API const char *craft_error_name(int error);
+/** "major.minor.patch" of the library in use. Since 0.1. */
+CRAFT_API const char *craft_version(void);
+
+/**
+ * Check every invariant of the node, slowly; for tests, after every step.
+ *
+ * @return NULL, or the invariant that is broken. Cost: O(everything). Since
+ * 0.1.
+ */
+CRAFT_API const char *craft_check(const craft_node *node);
+
+/**
+ * Called when an assertion of the library fails, that is: at a bug of ours.
+ * The default prints it and aborts. The handler must not return.
+ *
+ * @param handler  NULL: the default; for the whole process. Set it before the
+ *                 first node is made. Since 0.1.
+ */
+CRAFT_API void craft_set_assert_handler(void (*handler)(const char *expression,
+                                                        const char *file,
+                                                        int line));
+
+/* ------------------------------------------------------------------ codec */
+
+/**
+ * Bytes that craft_message_encode() will write. Since 0.1.
+ *
+ * @return the length, or 0 for a message that cannot be encoded.
+ */
+CRAFT_API size_t craft_message_encoded_len(const craft_message *message);
+
+/**
+ * Encode a message in wire format 1 (docs/wire-format.md).
+ *
+ * @param data      [data_max], written
+ * @param data_len  the length written
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID  an unknown kind, or data_max is below the encoded
+ *                      length
+ * Since 0.1.
+ */
+CRAFT_API int craft_message_encode(const craft_message *message, uint8_t *data,
+                                   size_t data_max, size_t *data_len);
+
+/**
+ * Decode one message that fills data exactly. Checks framing; meaning is
+ * checked by craft_receive(); a checksum belongs to the host's frame.
+ *
+ * @param message_out  points into data and entries: borrowed until either
+ *                     goes
+ * @param entries      [entries_max], written; may be NULL when entries_max is
+ *                     0
+ *
+ * @return 0, or
+ *   CRAFT_ERR_FORMAT   not a message: drop it
+ *   CRAFT_ERR_VERSION  of a later version: drop it
+ *   CRAFT_ERR_ENTRIES  entries_max is too small:
+ *                      message_out->as.append.entries_len says how many, to
+ *                      be called again
+ * Cost: O(entries). Since 0.1.
+ */
+CRAFT_API int craft_message_decode(craft_message *message_out,
+                                   craft_entry *entries, size_t entries_max,
+                                   const uint8_t *data, size_t data_len);
+
+/**
+ * Whom encoded bytes are for, without decoding them: for hosts of many
+ * groups.
+ *
+ * @return 0, or CRAFT_ERR_FORMAT, CRAFT_ERR_VERSION. Cost: O(1). Since 0.1.
+ */
+CRAFT_API int craft_frame_peek(const uint8_t *data, size_t data_len,
+                               uint64_t *group_out, craft_id *to_out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
