@@ -4,6 +4,8 @@ import shutil
 
 import tidy
 
+SHOWN_MAX = 40
+
 
 def main():
     report = tidy.Report("format")
@@ -15,8 +17,13 @@ def main():
     code, text = tidy.output_of(tool, "--style=file", "--dry-run", "-Werror",
                                 *files)
     if code != 0:
-        print(text.replace(tidy.ROOT + "/", ""), end="")
-        report.faults = text.count("error:") or 1
+        faults = [line.split(": error:")[0] for line in text.splitlines()
+                  if ": error:" in line]
+        report.faults = len(faults) or 1
+        for fault in faults[:SHOWN_MAX]:
+            print("%s: not as clang-format 14 has it" % tidy.relative(fault))
+        if not faults:
+            print(text)
         print("mend with: clang-format-14 -i FILE")
     report.end()
 
