@@ -244,7 +244,8 @@ enum craft_event_kind {
     CRAFT_EVENT_PEER = 4,    /* id; value: enum craft_progress; leaders only */
     CRAFT_EVENT_STORAGE = 5, /* value: enum craft_ending of the write */
     CRAFT_EVENT_REFUSED = 6, /* id: sender; value: the error; an input */
-    CRAFT_EVENT_KIND_END = 7
+    CRAFT_EVENT_FETCH = 7,   /* value: enum craft_ending of the fetch */
+    CRAFT_EVENT_KIND_END = 8
 };
 
 /*
@@ -355,13 +356,13 @@ typedef struct craft_config {
     size_t inflight_bytes_max; /* sent and not acknowledged, per peer [4 MiB] */
     uint32_t inflight_max;     /* the same in messages [64] */
     uint32_t members_max;      /* 1 .. CRAFT_MEMBERS_MAX [16] */
-    size_t uncommitted_bytes_max; /* in this leader's log and not yet applied
+    size_t uncommitted_bytes_max;  /* in this leader's log and not yet applied
                                      by it, with overhead [16 MiB] */
-    size_t log_cache_bytes_max;   /* applied entries kept in memory, with
+    size_t log_cache_bytes_max;    /* applied entries kept in memory, with
                                      overhead [4 MiB]; needs `fetch` */
-    uint32_t tokens_max;          /* requests open at once [65536] */
+    uint32_t tokens_max;           /* requests open at once [65536] */
     uint32_t persist_inflight_max; /* tickets open at once, 1 .. 64 [8] */
-    craft_allocator allocator;    /* realloc NULL: the C library's */
+    craft_allocator allocator;     /* realloc NULL: the C library's */
 } craft_config;
 
 /* What the store held, for craft_node_restore(). */
@@ -689,17 +690,17 @@ typedef struct craft_status {
     uint32_t peers_len;
     craft_term term;
     craft_id voted_for;
-    craft_id leader;              /* 0 = none known */
-    craft_index first_index;      /* first entry still in memory */
+    craft_id leader;         /* 0 = none known */
+    craft_index first_index; /* first entry still in memory */
     craft_index last_index;
     craft_term last_term;
-    craft_index durable_index;    /* up to here on this server's disk */
+    craft_index durable_index; /* up to here on this server's disk */
     craft_index commit_index;
     craft_index applied_index;
     craft_index configuration_index; /* 0 = none */
     uint64_t round;
-    size_t log_bytes;             /* entries in memory, with overhead */
-    size_t uncommitted_bytes;     /* not yet applied, with overhead */
+    size_t log_bytes;         /* entries in memory, with overhead */
+    size_t uncommitted_bytes; /* not yet applied, with overhead */
     uint32_t tokens_open;
     uint32_t persists_open;
 } craft_status;
@@ -726,10 +727,10 @@ typedef struct craft_peer_status {
     uint32_t silent_ticks; /* since the peer was last heard */
     craft_index match_index;
     craft_index next_index;
-    uint64_t round;         /* last one it answered */
-    uint32_t inflight;      /* messages sent and not acknowledged, at most */
+    uint64_t round;    /* last one it answered */
+    uint32_t inflight; /* messages sent and not acknowledged, at most */
     uint32_t reserved;
-    size_t inflight_bytes;  /* the same in bytes */
+    size_t inflight_bytes; /* the same in bytes */
 } craft_peer_status;
 
 /**

@@ -9,6 +9,7 @@
 #ifndef CRAFT_BASE_BASE_H
 #define CRAFT_BASE_BASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,8 +44,7 @@ CRAFT_NORETURN void craft_assert_failed(const char *expression,
 uint32_t craft_crc32c(uint32_t crc, const void *data, size_t data_len);
 
 /* The same without the instruction: a test compares both. */
-uint32_t craft_crc32c_portable(uint32_t crc, const void *data,
-                               size_t data_len);
+uint32_t craft_crc32c_portable(uint32_t crc, const void *data, size_t data_len);
 
 /* Little-endian loads and stores at any alignment, by memcpy. */
 #include "base/bytes.h"

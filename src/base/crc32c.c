@@ -70,8 +70,7 @@ uint32_t craft_crc32c(uint32_t crc, const void *data, size_t data_len)
     return ~crc32c_update(~crc, data, data_len);
 }
 
-uint32_t craft_crc32c_portable(uint32_t crc, const void *data,
-                               size_t data_len)
+uint32_t craft_crc32c_portable(uint32_t crc, const void *data, size_t data_len)
 {
     return ~crc32c_by_table(~crc, data, data_len);
 }
