@@ -1,0 +1,325 @@
+/* The memory of the log: the array of entries, the segments, reclamation. */
+#include "log/log.h"
+
+#define SLOTS_MIN 4u
+#define SEGMENT_MIN 256u
+#define SEGMENT_MAX 65536u
+#define RUNS_MIN 2u
+
+static struct craft_block *block_new(struct craft_log *log, size_t size)
+{
+    struct craft_block *block = craft_memory_alloc(log->allocator, size);
+
+    if (block != NULL) {
+        memset(block, 0, sizeof *block);
+        block->size = size;
+        block->used = sizeof *block;
+    }
+    return block;
+}
+
+static void block_free(struct craft_log *log, struct craft_block *block)
+{
+    if (block != NULL) {
+        craft_memory_free(log->allocator, block, block->size);
+    }
+}
+
+static void blocks_free(struct craft_log *log, struct craft_block *block)
+{
+    while (block != NULL) {
+        struct craft_block *next = block->next;
+
+        block_free(log, block);
+        block = next;
+    }
+}
+
+CRAFT_INTERNAL void craft_log_free(struct craft_log *log)
+{
+    block_free(log, log->array);
+    block_free(log, log->fresh);
+    blocks_free(log, log->oldest);
+    blocks_free(log, log->spare);
+    blocks_free(log, log->retired);
+    craft_memory_free(log->allocator, log->runs,
+                      log->runs_max * sizeof *log->runs);
+}
+
+static void block_retire(struct craft_log *log, struct craft_block *block)
+{
+    block->next = NULL;
+    block->retired_era = log->era;
+    log->era++;
+    if (log->retired == NULL) {
+        log->retired = block;
+    } else {
+        log->retired_last->next = block;
+    }
+    log->retired_last = block;
+}
+
+/* A segment that nobody reads any more is kept for reuse, within bounds; an
+ * array (last_index 0) is replaced by a larger one and never wanted again. */
+static void block_reuse(struct craft_log *log, struct craft_block *block)
+{
+    if (block->last_index == 0 ||
+        block->size > log->spare_bytes_max - log->spare_bytes) {
+        block_free(log, block);
+        return;
+    }
+    log->spare_bytes += block->size;
+    block->next = log->spare;
+    log->spare = block;
+}
+
+CRAFT_INTERNAL void craft_log_reclaim(struct craft_log *log, uint64_t era)
+{
+    while (log->retired != NULL && log->retired->retired_era < era) {
+        struct craft_block *block = log->retired;
+
+        log->retired = block->next;
+        block_reuse(log, block);
+    }
+}
+
+/* ------------------------------------------------------- array of entries */
+
+static struct craft_block *array_new(struct craft_log *log, size_t slots)
+{
+    size_t slot = sizeof(craft_entry) + sizeof(uint64_t);
+
+    if (slots > (SIZE_MAX - sizeof(struct craft_block)) / slot) {
+        return NULL;
+    }
+    return block_new(log, sizeof(struct craft_block) + slots * slot);
+}
+
+/* Put the entries first .. last into the array, and use it from now on. */
+static void array_take(struct craft_log *log, struct craft_block *array,
+                       size_t slots, craft_index last)
+{
+    craft_entry *entries = (craft_entry *)(void *)(array + 1);
+    uint64_t *ends = (uint64_t *)(void *)(entries + slots);
+    uint64_t mask = slots - 1;
+
+    for (craft_index i = log->first; i <= last; i++) {
+        entries[i & mask] = log->entries[i & log->mask];
+        ends[i & mask] = log->ends[i & log->mask];
+    }
+    if (log->array != NULL) {
+        block_retire(log, log->array);
+    }
+    log->array = array;
+    log->entries = entries;
+    log->ends = ends;
+    log->mask = mask;
+}
+
+static size_t slots_for(size_t least)
+{
+    size_t slots = SLOTS_MIN;
+
+    while (slots < least && slots <= SIZE_MAX / 2) {
+        slots *= 2;
+    }
+    return slots;
+}
+
+static int array_reserve(struct craft_log *log, size_t entries)
+{
+    size_t held = (size_t)(log->last + 1 - log->first);
+    struct craft_block *array;
+    size_t slots;
+
+    if (log->array != NULL && entries <= log->mask + 1 - held) {
+        return 0;
+    }
+    if (entries > SIZE_MAX / 256 - held) {
+        return CRAFT_ERR_NOMEM;
+    }
+    slots = slots_for(held + entries);
+    array = array_new(log, slots);
+    if (array == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    array_take(log, array, slots, log->last);
+    return 0;
+}
+
+CRAFT_INTERNAL int craft_log_reserve_fresh(struct craft_log *log,
+                                           size_t entries)
+{
+    size_t slots = slots_for((size_t)(log->last + 1 - log->first) + entries);
+    struct craft_block *fresh = array_new(log, slots);
+
+    if (fresh == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    block_free(log, log->fresh);
+    log->fresh = fresh;
+    return 0;
+}
+
+CRAFT_INTERNAL void craft_log_use_fresh(struct craft_log *log, craft_index last)
+{
+    size_t slot = sizeof(craft_entry) + sizeof(uint64_t);
+    size_t slots;
+
+    CRAFT_ASSERT(log->fresh != NULL);
+    slots = (log->fresh->size - sizeof(struct craft_block)) / slot;
+    array_take(log, log->fresh, slots, last);
+    log->fresh = NULL;
+}
+
+/* --------------------------------------------------------------- segments */
+
+/* A spare that is large enough, taken off the list; or a new one. */
+static struct craft_block *segment_take(struct craft_log *log, size_t space)
+{
+    struct craft_block **at = &log->spare;
+    size_t size = SEGMENT_MIN;
+
+    while (*at != NULL) {
+        struct craft_block *block = *at;
+
+        if (space <= block->size - sizeof *block) {
+            *at = block->next;
+            log->spare_bytes -= block->size;
+            block->used = sizeof *block;
+            block->last_index = 0;
+            return block;
+        }
+        at = &block->next;
+    }
+    if (log->newest != NULL) {
+        size = log->newest->size < SEGMENT_MAX / 2 ? log->newest->size * 2
+                                                   : SEGMENT_MAX;
+    }
+    if (space > SIZE_MAX - sizeof(struct craft_block)) {
+        return NULL;
+    }
+    if (space > size - sizeof(struct craft_block)) {
+        size = space + sizeof(struct craft_block);
+    }
+    return block_new(log, size);
+}
+
+static int segment_reserve(struct craft_log *log, size_t space)
+{
+    struct craft_block *segment;
+
+    if (log->newest != NULL && space <= log->newest->size - log->newest->used) {
+        return 0;
+    }
+    segment = segment_take(log, space);
+    if (segment == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    segment->next = NULL;
+    segment->last_index = log->last;
+    if (log->newest == NULL) {
+        log->oldest = segment;
+    } else {
+        log->newest->next = segment;
+    }
+    log->newest = segment;
+    return 0;
+}
+
+static int runs_reserve(struct craft_log *log, size_t more)
+{
+    uint32_t wanted;
+    struct craft_run *runs;
+
+    if (log->runs_len + more <= log->runs_max) {
+        return 0;
+    }
+    if (more > UINT32_MAX / 4 - log->runs_len) {
+        return CRAFT_ERR_NOMEM;
+    }
+    wanted = log->runs_max > 0 ? log->runs_max * 2 : RUNS_MIN;
+    while (wanted < log->runs_len + more) {
+        wanted *= 2;
+    }
+    runs =
+        craft_memory_grow(log->allocator, log->runs,
+                          log->runs_max * sizeof *runs, wanted * sizeof *runs);
+    if (runs == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    log->runs = runs;
+    log->runs_max = wanted;
+    return 0;
+}
+
+CRAFT_INTERNAL int craft_log_reserve_slow(struct craft_log *log, size_t entries,
+                                          size_t space, size_t runs)
+{
+    int rv = array_reserve(log, entries);
+
+    if (rv == 0) {
+        rv = runs_reserve(log, runs);
+    }
+    if (rv == 0) {
+        rv = segment_reserve(log, space);
+    }
+    return rv;
+}
+
+/* ------------------------------------------------------------------ evict */
+
+CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit,
+                                    uint64_t bytes_max)
+{
+    CRAFT_ASSERT(limit <= log->last);
+    while (log->oldest != log->newest && log->oldest->last_index <= limit &&
+           craft_log_bytes_after(log, log->first - 1) > bytes_max) {
+        struct craft_block *segment = log->oldest;
+
+        if (segment->last_index >= log->first) {
+            log->start = craft_log_end(log, segment->last_index);
+            log->first = segment->last_index + 1;
+        }
+        log->oldest = segment->next;
+        block_retire(log, segment);
+    }
+}
+
+CRAFT_INTERNAL const char *craft_log_check(const struct craft_log *log)
+{
+    craft_term term = 0;
+    craft_index newest = 0;
+
+    for (uint32_t i = 0; i < log->runs_len; i++) {
+        if (log->runs[i].term <= term || log->runs[i].first > log->last ||
+            (i > 0 && log->runs[i].first <= log->runs[i - 1].first)) {
+            return "log: runs of terms rise";
+        }
+        term = log->runs[i].term;
+    }
+    if (term != log->last_term || (log->last > 0) != (log->runs_len > 0)) {
+        return "log: the last run has the last term";
+    }
+    for (craft_index i = log->first; i <= log->last; i++) {
+        const craft_entry *entry = &log->entries[i & log->mask];
+
+        if (entry->index != i || entry->term != craft_log_term(log, i)) {
+            return "log: an entry stands at its index with its term";
+        }
+        if (craft_log_end(log, i) - craft_log_end(log, i - 1) !=
+            entry->data_len + CRAFT_ENTRY_OVERHEAD) {
+            return "log: running ends add up";
+        }
+    }
+    for (struct craft_block *at = log->oldest; at != NULL; at = at->next) {
+        if (at->last_index < newest || at->used > at->size) {
+            return "log: segments are in order of their entries";
+        }
+        newest = at->last_index;
+    }
+    if (log->first <= log->last && newest != log->last) {
+        return "log: the newest segment holds the last entry";
+    }
+    return NULL;
+}

@@ -1,0 +1,187 @@
+/*
+ * log: the replicated log as this server holds it (thesis 3.5, 5.1).
+ *
+ * The terms of all entries are known (runs of equal terms). The newest entries
+ * are in memory, first .. last, in one power-of-two array of entries with their
+ * data in segments behind it; older ones have been evicted and are fetched
+ * from the host when wanted.
+ *
+ * Invariants:
+ *  - indexes are consecutive, terms never fall;
+ *  - every sum of bytes is a difference of two running ends, so that no
+ *    counter can leak;
+ *  - memory that may be lent is never moved, overwritten or freed: growth and
+ *    a truncation under a lender take a fresh array, segments are never
+ *    rewound, and what is given up is retired with the era in which that
+ *    happened. A lender that began in a later era cannot hold it.
+ *  - craft_log_reserve() is the only thing that may fail. What was reserved
+ *    stays so until the next append.
+ */
+#ifndef CRAFT_LOG_LOG_H
+#define CRAFT_LOG_LOG_H
+
+#include "base/memory.h"
+
+/* What an entry costs against a limit in bytes, besides its data. */
+#define CRAFT_ENTRY_OVERHEAD 64u
+
+/* A block of memory that may be lent: an array of entries, or a segment. */
+struct craft_block {
+    struct craft_block *next;
+    uint64_t retired_era;
+    size_t size;            /* of the whole block */
+    size_t used;            /* segments: bytes of space given out */
+    craft_index last_index; /* segments: newest live entry within */
+    size_t reserved;
+};
+
+struct craft_run {
+    craft_index first;
+    craft_term term;
+};
+
+struct craft_log {
+    const craft_allocator *allocator;
+    craft_index first; /* oldest in memory; last + 1 when none is */
+    craft_index last;
+    craft_term last_term;
+    craft_index truncated_from; /* lowest not yet settled; 0 = none */
+
+    craft_entry *entries; /* [mask + 1], entry i at i & mask */
+    uint64_t *ends;       /* [mask + 1], running bytes up to entry i */
+    uint64_t mask;
+    uint64_t start;            /* running bytes before entry `first` */
+    struct craft_block *array; /* holds entries and ends */
+    struct craft_block *fresh; /* reserved for a truncation */
+
+    struct craft_run *runs; /* [runs_len] */
+    uint32_t runs_len;
+    uint32_t runs_max;
+
+    struct craft_block *oldest; /* segments, in order of use */
+    struct craft_block *newest;
+    struct craft_block *spare;
+    size_t spare_bytes;
+    size_t spare_bytes_max;
+
+    struct craft_block *retired; /* in order of eras */
+    struct craft_block *retired_last;
+    uint64_t era;
+};
+
+/* spare_bytes_max: segments kept for reuse. */
+CRAFT_INTERNAL void craft_log_init(struct craft_log *log,
+                                   const craft_allocator *allocator,
+                                   size_t spare_bytes_max);
+CRAFT_INTERNAL void craft_log_free(struct craft_log *log);
+
+/* Room in a segment for an entry with that much data. */
+static inline size_t craft_log_space(size_t data_len)
+{
+    size_t space = (data_len + 7u) & ~(size_t)7u;
+
+    return space > 8 ? space : 8; /* so that empty entries fill one, too */
+}
+
+/*
+ * Make room for so many entries that need so much space together and begin so
+ * many runs of terms at most. 0, or CRAFT_ERR_NOMEM with nothing changed but
+ * capacity.
+ */
+CRAFT_INTERNAL int craft_log_reserve_slow(struct craft_log *log, size_t entries,
+                                          size_t space, size_t runs);
+
+static inline int craft_log_reserve(struct craft_log *log, size_t entries,
+                                    size_t space, size_t runs)
+{
+    if (CRAFT_LIKELY(log->newest != NULL &&
+                     space <= log->newest->size - log->newest->used &&
+                     entries <= log->mask + 1 - (log->last + 1 - log->first) &&
+                     log->runs_len + runs <= log->runs_max)) {
+        return 0;
+    }
+    return craft_log_reserve_slow(log, entries, space, runs);
+}
+
+/* Make ready for a truncation while something is lent. 0, CRAFT_ERR_NOMEM. */
+CRAFT_INTERNAL int craft_log_reserve_fresh(struct craft_log *log,
+                                           size_t entries);
+
+/* Put the entries up to `last` into the fresh array; retire the one in use. */
+CRAFT_INTERNAL void craft_log_use_fresh(struct craft_log *log,
+                                        craft_index last);
+
+/* Append within what was reserved; index is last + 1; data is copied. */
+CRAFT_INTERNAL void craft_log_append(struct craft_log *log,
+                                     const craft_entry *entry);
+
+/*
+ * Entries at and after `from` go; 1 <= from <= last. With lent, the array
+ * reserved by craft_log_reserve_fresh() takes the place of the lent one.
+ */
+CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,
+                                       bool lent);
+
+/* Term of the entry; 0 for index 0. index <= last. */
+CRAFT_INTERNAL craft_term craft_log_term_slow(const struct craft_log *log,
+                                              craft_index index);
+
+static inline craft_term craft_log_term(const struct craft_log *log,
+                                        craft_index index)
+{
+    if (CRAFT_LIKELY(log->runs_len > 0 &&
+                     index >= log->runs[log->runs_len - 1].first)) {
+        CRAFT_ASSERT(index <= log->last);
+        return log->last_term;
+    }
+    return craft_log_term_slow(log, index);
+}
+
+/* The last index <= limit whose term is <= term; 0 when there is none. */
+CRAFT_INTERNAL craft_index craft_log_last_at_most(const struct craft_log *log,
+                                                  craft_index limit,
+                                                  craft_term term);
+
+/* The entry, which is in memory. */
+static inline const craft_entry *craft_log_entry(const struct craft_log *log,
+                                                 craft_index index)
+{
+    CRAFT_ASSERT(index >= log->first && index <= log->last);
+    return &log->entries[index & log->mask];
+}
+
+/* Running bytes up to and including index; first - 1 <= index <= last. */
+static inline uint64_t craft_log_end(const struct craft_log *log,
+                                     craft_index index)
+{
+    return index < log->first ? log->start : log->ends[index & log->mask];
+}
+
+/* Bytes, with overhead, of the entries after `index` that are in memory. */
+static inline uint64_t craft_log_bytes_after(const struct craft_log *log,
+                                             craft_index index)
+{
+    return log->first > log->last
+               ? 0
+               : craft_log_end(log, log->last) - craft_log_end(log, index);
+}
+
+/*
+ * How far a batch that begins at `from` may go: at most to `to`, contiguous in
+ * the array, within bytes_max, but one entry at least. first <= from <= to.
+ */
+CRAFT_INTERNAL craft_index craft_log_batch(const struct craft_log *log,
+                                           craft_index from, craft_index to,
+                                           uint64_t bytes_max);
+
+/* Evict whole segments up to `limit` while more than bytes_max is held. */
+CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit,
+                                    uint64_t bytes_max);
+
+/* Free or reuse what was retired before era. UINT64_MAX: all of it. */
+CRAFT_INTERNAL void craft_log_reclaim(struct craft_log *log, uint64_t era);
+
+/* NULL, or the broken invariant. */
+CRAFT_INTERNAL const char *craft_log_check(const struct craft_log *log);
+
+#endif
