@@ -1,0 +1,196 @@
+#include "peers/peers.h"
+
+CRAFT_INTERNAL int craft_peers_reserve(struct craft_peers *peers,
+                                       const craft_allocator *allocator,
+                                       size_t members)
+{
+    struct craft_peer *slots;
+    size_t size = sizeof *slots;
+
+    CRAFT_ASSERT(members <= CRAFT_MEMBERS_MAX);
+    if (members <= peers->max) {
+        return 0;
+    }
+    slots = craft_memory_grow(allocator, peers->slots, peers->max * size,
+                              members * size);
+    if (slots == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    peers->slots = slots;
+    peers->max = (uint32_t)members;
+    return 0;
+}
+
+CRAFT_INTERNAL void craft_peers_free(struct craft_peers *peers,
+                                     const craft_allocator *allocator)
+{
+    craft_memory_free(allocator, peers->slots,
+                      peers->max * sizeof *peers->slots);
+}
+
+/* Make room at `at` for a member that has no slot yet. */
+static void slot_insert(struct craft_peers *peers, uint32_t at, craft_id id,
+                        craft_index next_index)
+{
+    struct craft_peer *slot = &peers->slots[at];
+
+    CRAFT_ASSERT(peers->len < peers->max);
+    memmove(slot + 1, slot, (peers->len - at) * sizeof *slot);
+    memset(slot, 0, sizeof *slot);
+    slot->id = id;
+    slot->next_index = next_index;
+    peers->len++;
+}
+
+static void slots_drop(struct craft_peers *peers,
+                       const struct craft_members *members, craft_id self)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < peers->len; i++) {
+        craft_id id = peers->slots[i].id;
+
+        if (id != self && craft_members_find(members, id) != NULL) {
+            peers->slots[kept] = peers->slots[i];
+            kept++;
+        }
+    }
+    peers->len = kept;
+}
+
+static void slots_describe(struct craft_peers *peers,
+                           const struct craft_members *members, craft_id self)
+{
+    const craft_member *member = craft_members_find(members, self);
+
+    peers->self_votes = member != NULL && member->role == CRAFT_MEMBER_VOTER;
+    peers->all = 0;
+    peers->voters = 0;
+    peers->voters_len = peers->self_votes;
+    for (uint32_t i = 0; i < peers->len; i++) {
+        uint64_t bit = (uint64_t)1 << i;
+
+        member = craft_members_find(members, peers->slots[i].id);
+        CRAFT_ASSERT(member != NULL);
+        peers->slots[i].role = (uint8_t)member->role;
+        peers->all |= bit;
+        if (member->role == CRAFT_MEMBER_VOTER) {
+            peers->voters |= bit;
+            peers->voters_len++;
+        }
+    }
+}
+
+CRAFT_INTERNAL void craft_peers_follow(struct craft_peers *peers,
+                                       const struct craft_members *members,
+                                       craft_id self, craft_index next_index)
+{
+    uint32_t at = 0;
+
+    slots_drop(peers, members, self);
+    for (uint32_t i = 0; members != NULL && i < members->len; i++) {
+        craft_id id = members->member[i].id;
+
+        if (id == self) {
+            continue;
+        }
+        if (at == peers->len || peers->slots[at].id != id) {
+            slot_insert(peers, at, id, next_index);
+        }
+        at++;
+    }
+    slots_describe(peers, members, self);
+    craft_peers_clear(peers); /* slots moved: their bits mean others now */
+}
+
+CRAFT_INTERNAL void craft_peers_clear(struct craft_peers *peers)
+{
+    peers->want_append = 0;
+    peers->want_heartbeat = 0;
+    peers->want_fetch = 0;
+    peers->want_vote = 0;
+    peers->refuse_vote = 0;
+    peers->refuse_append = 0;
+    peers->granted = 0;
+    peers->refused = 0;
+    peers->strangers_len = 0;
+}
+
+CRAFT_INTERNAL void craft_peers_refuse(struct craft_peers *peers, craft_id id,
+                                       uint32_t kind)
+{
+    uint32_t slot = craft_peers_find(peers, id);
+
+    if (slot == peers->len) {
+        if (peers->strangers_len < CRAFT_STRANGERS_MAX) {
+            peers->strangers[peers->strangers_len].id = id;
+            peers->strangers[peers->strangers_len].kind = kind;
+            peers->strangers_len++;
+        }
+    } else if (kind == CRAFT_MESSAGE_VOTE_REPLY) {
+        peers->refuse_vote |= (uint64_t)1 << slot;
+    } else {
+        peers->refuse_append |= (uint64_t)1 << slot;
+    }
+}
+
+/* Take the lowest bit off; the id of its slot. */
+static craft_id slot_take(const struct craft_peers *peers, uint64_t *bits)
+{
+    uint32_t slot = craft_peers_lowest(*bits);
+
+    *bits &= *bits - 1;
+    return peers->slots[slot].id;
+}
+
+CRAFT_INTERNAL craft_id craft_peers_next_refusal(struct craft_peers *peers,
+                                                 uint32_t *kind_out)
+{
+    if (peers->refuse_vote != 0) {
+        *kind_out = CRAFT_MESSAGE_VOTE_REPLY;
+        return slot_take(peers, &peers->refuse_vote);
+    }
+    if (peers->refuse_append != 0) {
+        *kind_out = CRAFT_MESSAGE_APPEND_REPLY;
+        return slot_take(peers, &peers->refuse_append);
+    }
+    if (peers->strangers_len > 0) {
+        peers->strangers_len--;
+        *kind_out = peers->strangers[peers->strangers_len].kind;
+        return peers->strangers[peers->strangers_len].id;
+    }
+    return 0;
+}
+
+CRAFT_INTERNAL void craft_peers_lead(struct craft_peers *peers,
+                                     craft_index next_index)
+{
+    for (uint32_t i = 0; i < peers->len; i++) {
+        struct craft_peer *peer = &peers->slots[i];
+
+        peer->match_index = 0;
+        peer->round = 0;
+        peer->silent_ticks = 0;
+        craft_peer_probe(peer, next_index);
+    }
+}
+
+CRAFT_INTERNAL void craft_peer_probe(struct craft_peer *peer,
+                                     craft_index next_index)
+{
+    CRAFT_ASSERT(next_index > peer->match_index);
+    peer->progress = CRAFT_PROGRESS_PROBE;
+    peer->paused = 0;
+    peer->next_index = next_index;
+    peer->mark = 0;
+    peer->older = 0;
+    peer->newer = 0;
+    peer->older_bytes = 0;
+    peer->newer_bytes = 0;
+}
+
+CRAFT_INTERNAL void craft_peer_replicate(struct craft_peer *peer)
+{
+    craft_peer_probe(peer, peer->match_index + 1);
+    peer->progress = CRAFT_PROGRESS_REPLICATE;
+}

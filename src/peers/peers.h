@@ -1,0 +1,168 @@
+/*
+ * peers: what this server knows of each other member, and what it wants to
+ * send to it (thesis 3.5, 10.2).
+ *
+ * Owns one slot per other member, in order of ids, and words with a bit per
+ * slot: who wants what, who voted how. Several duties write here, each through
+ * these functions or its own words.
+ *
+ * Invariants: match_index < next_index; match_index never falls within a term;
+ * a slot's in-flight counts never understate what is unacknowledged.
+ */
+#ifndef CRAFT_PEERS_PEERS_H
+#define CRAFT_PEERS_PEERS_H
+
+#include "members/members.h"
+
+struct craft_peer {
+    craft_id id;
+    craft_index match_index; /* durable there and equal to this log */
+    craft_index next_index;  /* next entry to send */
+    uint64_t round;          /* the last one answered */
+    /*
+     * In flight, in two generations: older ones end at or before `mark`. A
+     * match that reaches the mark frees them and makes the newer ones the
+     * older, so that windows are freed by match and need no list.
+     */
+    craft_index mark;
+    uint64_t older_bytes;
+    uint64_t newer_bytes;
+    uint32_t older;
+    uint32_t newer;
+    uint32_t silent_ticks; /* since it was last heard */
+    uint8_t role;          /* enum craft_member_role */
+    uint8_t progress;      /* enum craft_progress */
+    uint8_t paused;        /* probe: one append is under way */
+    uint8_t reserved;
+};
+
+#define CRAFT_STRANGERS_MAX 4u
+
+struct craft_stranger {
+    craft_id id;
+    uint32_t kind; /* enum craft_message_kind of the answer */
+};
+
+struct craft_peers {
+    struct craft_peer *slots; /* [len], room for max */
+    uint32_t len;
+    uint32_t max;
+    uint64_t all;        /* a bit per slot in use */
+    uint64_t voters;     /* those that vote */
+    uint32_t voters_len; /* with this server, if it votes */
+    bool self_votes;
+
+    uint64_t want_append;    /* there may be entries to send */
+    uint64_t want_heartbeat; /* an append, empty if need be */
+    uint64_t want_fetch;     /* entries that left memory */
+    uint64_t want_vote;      /* a vote request */
+    uint64_t refuse_vote;    /* to be told: a vote is refused */
+    uint64_t refuse_append;  /* to be told: an append of an old term is */
+
+    uint64_t granted; /* votes of this term, thesis 3.4 */
+    uint64_t refused;
+
+    /* Refusals to servers without a slot; more than these are forgotten. */
+    struct craft_stranger strangers[CRAFT_STRANGERS_MAX];
+    uint32_t strangers_len;
+};
+
+/* Room for a configuration of so many members. 0, CRAFT_ERR_NOMEM. */
+CRAFT_INTERNAL int craft_peers_reserve(struct craft_peers *peers,
+                                       const craft_allocator *allocator,
+                                       size_t members);
+CRAFT_INTERNAL void craft_peers_free(struct craft_peers *peers,
+                                     const craft_allocator *allocator);
+
+/*
+ * Make the slots those of the configuration, which may be NULL. Who stays
+ * keeps its slot's facts; who is new starts at next_index.
+ */
+CRAFT_INTERNAL void craft_peers_follow(struct craft_peers *peers,
+                                       const struct craft_members *members,
+                                       craft_id self, craft_index next_index);
+
+/* Forget wants and votes: a new term or role. */
+CRAFT_INTERNAL void craft_peers_clear(struct craft_peers *peers);
+
+/*
+ * A refusal that promises nothing is owed, as a message of this kind: by a bit
+ * for a member, in the short list for a stranger.
+ */
+CRAFT_INTERNAL void craft_peers_refuse(struct craft_peers *peers, craft_id id,
+                                       uint32_t kind);
+
+/* The next refusal owed: its addressee, or 0; and its kind. */
+CRAFT_INTERNAL craft_id craft_peers_next_refusal(struct craft_peers *peers,
+                                                 uint32_t *kind_out);
+
+/* A leadership begins: nothing is known of anyone (thesis 3.5). */
+CRAFT_INTERNAL void craft_peers_lead(struct craft_peers *peers,
+                                     craft_index next_index);
+
+/* The slot of this id, or len when it has none. */
+static inline uint32_t craft_peers_find(const struct craft_peers *peers,
+                                        craft_id id)
+{
+    uint32_t i = 0;
+
+    while (i < peers->len && peers->slots[i].id != id) {
+        i++;
+    }
+    return i;
+}
+
+static inline uint32_t craft_peers_lowest(uint64_t bits)
+{
+    return (uint32_t)__builtin_ctzll(bits);
+}
+
+static inline uint32_t craft_peer_inflight(const struct craft_peer *peer)
+{
+    return peer->older + peer->newer;
+}
+
+static inline uint64_t craft_peer_inflight_bytes(const struct craft_peer *peer)
+{
+    return peer->older_bytes + peer->newer_bytes;
+}
+
+/* An append that ends at `last` left for the peer. */
+static inline void craft_peer_sent(struct craft_peer *peer, craft_index last,
+                                   uint64_t bytes)
+{
+    if (peer->older == 0) {
+        peer->mark = last;
+        peer->older = 1;
+        peer->older_bytes = bytes;
+        return;
+    }
+    peer->newer++;
+    peer->newer_bytes += bytes;
+}
+
+/* Free what ended at or before the match. */
+static inline void craft_peer_acknowledged(struct craft_peer *peer)
+{
+    if (peer->match_index < peer->mark || peer->older == 0) {
+        return;
+    }
+    if (peer->match_index + 1 >= peer->next_index) {
+        peer->newer = 0;
+        peer->newer_bytes = 0;
+    }
+    peer->older = peer->newer;
+    peer->older_bytes = peer->newer_bytes;
+    peer->mark = peer->next_index - 1;
+    peer->newer = 0;
+    peer->newer_bytes = 0;
+}
+
+/* Begin again behind the match, one append at a time. */
+CRAFT_INTERNAL void craft_peer_probe(struct craft_peer *peer,
+                                     craft_index next_index);
+
+/* Pipeline from next_index on. */
+CRAFT_INTERNAL void craft_peer_replicate(struct craft_peer *peer);
+
+#endif
