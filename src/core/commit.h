@@ -1,0 +1,18 @@
+/*
+ * commit: what a majority holds (thesis 3.6.2, Figure 3.1 "Leaders").
+ *
+ * Keeps nothing of its own: the commit index is computed from the matches and
+ * the own durable index, and raised by craft_commit_raise().
+ *
+ * Invariants: by counting, only entries of the leader's own term commit
+ * (Figure 3.7); the leader counts itself only up to what its disk holds.
+ */
+#ifndef CRAFT_CORE_COMMIT_H
+#define CRAFT_CORE_COMMIT_H
+
+#include "core/node.h"
+
+/* Count, if this server leads. */
+CRAFT_INTERNAL void craft_commit_settle(struct craft_node *node);
+
+#endif

@@ -1,0 +1,226 @@
+#include "core/elect.h"
+
+CRAFT_INTERNAL void craft_elect_reset(struct craft_node *node)
+{
+    node->election.voted_for = 0;
+    node->election.grant_owed_to = 0;
+    craft_changed(node, CRAFT_FACT_HARD_STATE);
+}
+
+CRAFT_INTERNAL void craft_elect_redraw(struct craft_node *node)
+{
+    uint32_t least = node->config.election_ticks;
+
+    node->election.elapsed_ticks = 0;
+    node->election.timeout_ticks =
+        least + craft_random_below(&node->random, least);
+}
+
+CRAFT_INTERNAL void craft_elect_restored(struct craft_node *node,
+                                         craft_id voted_for)
+{
+    node->election.voted_for = voted_for;
+}
+
+/* ------------------------------------------------------------- campaigning */
+
+/* Are the term and the vote of now on the disk? */
+static bool vote_durable(const struct craft_node *node)
+{
+    return node->persist.durable.term == node->standing.term &&
+           node->persist.durable.voted_for == node->election.voted_for;
+}
+
+CRAFT_INTERNAL int craft_elect_may_campaign(const struct craft_node *node)
+{
+    if (!node->peers.self_votes) {
+        return CRAFT_ERR_NOT_VOTER;
+    }
+    if (node->persist.full) {
+        return CRAFT_ERR_NOSPACE; /* it could not keep a no-op */
+    }
+    if (node->standing.term + 1 >= CRAFT_NUMBER_MAX ||
+        node->log.last + 1 >= CRAFT_NUMBER_MAX) {
+        return CRAFT_ERR_BUSY; /* the end of all numbers */
+    }
+    return 0;
+}
+
+CRAFT_INTERNAL int craft_elect_reserve(struct craft_node *node)
+{
+    return craft_log_reserve(&node->log, 1, craft_log_space(0), 1);
+}
+
+CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node)
+{
+    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_CANDIDATE);
+    CRAFT_ASSERT(node->election.voted_for == 0);
+    node->election.voted_for = node->config.id;
+    node->peers.want_vote = node->peers.voters;
+    craft_changed(node, CRAFT_FACT_HARD_STATE | CRAFT_FACT_VOTE_OWED |
+                            CRAFT_FACT_VOTES);
+}
+
+CRAFT_INTERNAL void craft_elect_elapse(struct craft_node *node, uint32_t ticks)
+{
+    uint32_t elapsed = node->election.elapsed_ticks;
+
+    node->election.elapsed_ticks =
+        ticks > UINT32_MAX - elapsed ? UINT32_MAX : elapsed + ticks;
+}
+
+CRAFT_INTERNAL bool craft_elect_tick(struct craft_node *node)
+{
+    if (node->standing.role == CRAFT_ROLE_CANDIDATE && !vote_durable(node)) {
+        return false; /* its own disk is slow: a new term would not help */
+    }
+    return node->election.elapsed_ticks >= node->election.timeout_ticks &&
+           craft_elect_may_campaign(node) == 0;
+}
+
+CRAFT_INTERNAL uint32_t craft_elect_due(const struct craft_node *node)
+{
+    if (!node->peers.self_votes) {
+        return UINT32_MAX;
+    }
+    if (node->election.elapsed_ticks >= node->election.timeout_ticks) {
+        return 1;
+    }
+    return node->election.timeout_ticks - node->election.elapsed_ticks;
+}
+
+/* ------------------------------------------------------------------ voting */
+
+/*
+ * "If the logs have last entries with different terms, then the log with the
+ * later term is more up-to-date. If the logs end with the same term, then
+ * whichever log is longer is more up-to-date." (thesis 3.6.1)
+ */
+static bool vote_log_current(const struct craft_node *node,
+                             const craft_vote *vote)
+{
+    if (vote->last_term != node->log.last_term) {
+        return vote->last_term > node->log.last_term;
+    }
+    return vote->last_index >= node->log.last;
+}
+
+static void vote_refuse(struct craft_node *node, craft_id from)
+{
+    craft_peers_refuse(&node->peers, from, CRAFT_MESSAGE_VOTE_REPLY);
+    craft_changed(node, CRAFT_FACT_REFUSAL_OWED);
+}
+
+CRAFT_INTERNAL void craft_elect_on_vote(struct craft_node *node,
+                                        const craft_message *message)
+{
+    craft_id voted_for = node->election.voted_for;
+
+    CRAFT_ASSERT(message->term == node->standing.term);
+    /* "If votedFor is null or candidateId, and candidate's log is at least as
+     * up-to-date as receiver's log, grant vote." (Figure 3.1) */
+    if ((voted_for != 0 && voted_for != message->from) ||
+        !vote_log_current(node, &message->as.vote)) {
+        vote_refuse(node, message->from);
+        return;
+    }
+    if (voted_for == 0) {
+        node->election.voted_for = message->from;
+        craft_changed(node, CRAFT_FACT_HARD_STATE);
+    }
+    craft_elect_heard(node);
+    node->election.grant_owed_to = message->from;
+    craft_changed(node, CRAFT_FACT_VOTE_OWED);
+}
+
+CRAFT_INTERNAL void craft_elect_on_old_vote(struct craft_node *node,
+                                            const craft_message *message)
+{
+    vote_refuse(node, message->from);
+}
+
+CRAFT_INTERNAL void craft_elect_on_vote_reply(struct craft_node *node,
+                                              const craft_message *message)
+{
+    uint32_t slot = craft_peers_find(&node->peers, message->from);
+    uint64_t bit;
+
+    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_CANDIDATE);
+    CRAFT_ASSERT(message->term == node->standing.term);
+    if (slot == node->peers.len) {
+        return; /* not of this configuration: it has no vote here */
+    }
+    bit = (uint64_t)1 << slot;
+    if (message->as.vote_reply.granted != 0) {
+        node->peers.granted |= bit;
+        node->peers.refused &= ~bit;
+    } else if ((node->peers.granted & bit) == 0) {
+        node->peers.refused |= bit;
+    }
+    craft_changed(node, CRAFT_FACT_VOTES);
+}
+
+CRAFT_INTERNAL enum craft_tally craft_elect_tally(const struct craft_node *node)
+{
+    const struct craft_peers *peers = &node->peers;
+    uint64_t granted = peers->granted & peers->voters;
+    uint64_t refused = peers->refused & peers->voters;
+    unsigned own = peers->self_votes && vote_durable(node);
+
+    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_CANDIDATE);
+    return craft_majority_tally((unsigned)__builtin_popcountll(granted) + own,
+                                (unsigned)__builtin_popcountll(refused),
+                                peers->voters_len);
+}
+
+/* ----------------------------------------------------------------- effects */
+
+/*
+ * The request leaves only when the term, our vote and the log it advertises
+ * are durable. Otherwise: crash, come back with the shorter log and the old
+ * term, campaign again in the same term, and count the grants that the longer
+ * log had earned.
+ */
+static bool vote_request_derive(struct craft_node *node)
+{
+    uint32_t slot;
+    craft_message *message;
+
+    if (node->persist.durable.match < node->log.last) {
+        return false;
+    }
+    slot = craft_peers_lowest(node->peers.want_vote);
+    node->peers.want_vote &= node->peers.want_vote - 1;
+    message = craft_message_begin(node, CRAFT_MESSAGE_VOTE,
+                                  node->peers.slots[slot].id);
+    message->as.vote.last_index = node->log.last;
+    message->as.vote.last_term = node->log.last_term;
+    message->as.vote.flags = 0;
+    message->as.vote.reserved = 0;
+    return true;
+}
+
+static void vote_grant_derive(struct craft_node *node)
+{
+    craft_message *message = craft_message_begin(node, CRAFT_MESSAGE_VOTE_REPLY,
+                                                 node->election.grant_owed_to);
+
+    node->election.grant_owed_to = 0;
+    message->as.vote_reply.granted = 1;
+    message->as.vote_reply.reserved = 0;
+}
+
+CRAFT_INTERNAL bool craft_elect_derive(struct craft_node *node)
+{
+    if (vote_durable(node)) {
+        if (node->election.grant_owed_to != 0) {
+            vote_grant_derive(node);
+            return true;
+        }
+        if (node->peers.want_vote != 0 && vote_request_derive(node)) {
+            return true;
+        }
+    }
+    node->due &= ~(uint32_t)CRAFT_DERIVE_VOTE; /* durability looks again */
+    return false;
+}

@@ -1,0 +1,52 @@
+#include "core/health.h"
+
+CRAFT_INTERNAL void craft_health_tell(struct craft_node *node, uint32_t kind,
+                                      int32_t value, craft_id id)
+{
+    struct craft_level *level;
+
+    CRAFT_ASSERT(kind < CRAFT_EVENT_KIND_END);
+    if (node->health.levels == NULL) {
+        return;
+    }
+    level = &node->health.levels[kind];
+    level->id = id;
+    level->value = value;
+    level->term = node->standing.term;
+    level->index =
+        kind == CRAFT_EVENT_CONFIGURATION && node->configuration != NULL
+            ? node->configuration->index
+            : node->commit_index;
+    level->count += level->count < UINT32_MAX;
+    node->health.pending |= 1u << kind;
+    craft_changed(node, CRAFT_FACT_EVENT);
+}
+
+CRAFT_INTERNAL bool craft_health_yields(const struct craft_node *node)
+{
+    return node->standing.role == CRAFT_ROLE_LEADER && node->persist.full;
+}
+
+CRAFT_INTERNAL bool craft_health_derive(struct craft_node *node)
+{
+    craft_event *event = &node->out.event;
+    struct craft_level *level;
+    uint32_t kind;
+
+    if (node->health.pending == 0) {
+        node->due &= ~(uint32_t)CRAFT_DERIVE_EVENT;
+        return false;
+    }
+    kind = craft_peers_lowest(node->health.pending);
+    level = &node->health.levels[kind];
+    node->health.pending &= ~(1u << kind);
+    event->struct_size = sizeof *event;
+    event->kind = kind;
+    event->count = level->count;
+    event->value = level->value;
+    event->id = level->id;
+    event->term = level->term;
+    event->index = level->index;
+    level->count = 0;
+    return true;
+}

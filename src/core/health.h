@@ -1,0 +1,24 @@
+/*
+ * health: what the host is told of the node's life, and storage trouble in
+ * leadership.
+ *
+ * Owns node.health: of each kind of event the latest and a count, so that
+ * events are bounded. Reads the storage's state: a leader that cannot write
+ * yields to one that can.
+ */
+#ifndef CRAFT_CORE_HEALTH_H
+#define CRAFT_CORE_HEALTH_H
+
+#include "core/node.h"
+
+/* Something happened that the host may want to know. */
+CRAFT_INTERNAL void craft_health_tell(struct craft_node *node, uint32_t kind,
+                                      int32_t value, craft_id id);
+
+/* Must a leader yield because its disk takes nothing? */
+CRAFT_INTERNAL bool craft_health_yields(const struct craft_node *node);
+
+/* The next event into the outbox; false when there is none. */
+CRAFT_INTERNAL bool craft_health_derive(struct craft_node *node);
+
+#endif

@@ -1,0 +1,325 @@
+/*
+ * node: the facts of one server, and which consequences read them.
+ *
+ * struct craft_node holds one sub-struct per duty. Any duty may read all of
+ * it; only the duty's own file writes its sub-struct. Role, term and leader
+ * belong to engine/role.c. The log, the peers and the stack of configurations
+ * are rooms with several writers, each through the room's functions.
+ *
+ * An input changes facts and says so with craft_changed(): a fact *is* the
+ * set of consequences that read it, so nothing is scanned to find work. The
+ * engine settles the consequences in one written order and derives the effects
+ * from settled facts.
+ */
+#ifndef CRAFT_CORE_NODE_H
+#define CRAFT_CORE_NODE_H
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "log/log.h"
+#include "members/members.h"
+#include "peers/peers.h"
+#include "quorum/quorum.h"
+
+/* In the order in which they are settled, then in that of delivery. */
+enum craft_consequence {
+    CRAFT_SETTLE_DURABLE = 1u << 0,
+    CRAFT_SETTLE_CONFIGURATION = 1u << 1,
+    CRAFT_SETTLE_ELECTION = 1u << 2,
+    CRAFT_SETTLE_COMMIT = 1u << 3,
+    CRAFT_SETTLE_APPLY = 1u << 4,
+    CRAFT_SETTLE_HEALTH = 1u << 5,
+    CRAFT_SETTLE_TIME = 1u << 6,
+    CRAFT_SETTLE_ALL = (1u << 7) - 1u,
+
+    CRAFT_DERIVE_APPEND = 1u << 16,  /* appends and heartbeats of a leader */
+    CRAFT_DERIVE_REFUSAL = 1u << 17, /* answers that promise nothing */
+    CRAFT_DERIVE_PERSIST = 1u << 18,
+    CRAFT_DERIVE_VOTE = 1u << 19,  /* requests and grants, when durable */
+    CRAFT_DERIVE_REPLY = 1u << 20, /* of appends, with the durable match */
+    CRAFT_DERIVE_FETCH = 1u << 21,
+    CRAFT_DERIVE_APPLY = 1u << 22,
+    CRAFT_DERIVE_DONE = 1u << 23,
+    CRAFT_DERIVE_EVENT = 1u << 24,
+    CRAFT_DERIVE_LAST = CRAFT_DERIVE_DONE | CRAFT_DERIVE_EVENT,
+    CRAFT_DERIVE_ALL = ((1u << 25) - 1u) & ~((1u << 16) - 1u),
+
+    CRAFT_TIDY_MEMORY = 1u << 30 /* between hooks only */
+};
+
+/* The one table: what changed, and who has to look at it again. */
+enum craft_fact {
+    CRAFT_FACT_HARD_STATE = CRAFT_DERIVE_PERSIST,
+    CRAFT_FACT_LOG_GREW = CRAFT_DERIVE_PERSIST,
+    CRAFT_FACT_TRUNCATED = CRAFT_SETTLE_DURABLE | CRAFT_DERIVE_PERSIST,
+    CRAFT_FACT_CONFIGURATION = CRAFT_SETTLE_CONFIGURATION,
+    CRAFT_FACT_PEER_WANTS = CRAFT_DERIVE_APPEND,
+    CRAFT_FACT_REFUSAL_OWED = CRAFT_DERIVE_REFUSAL,
+    CRAFT_FACT_VOTE_OWED = CRAFT_DERIVE_VOTE,
+    CRAFT_FACT_REPLY_OWED = CRAFT_DERIVE_REPLY,
+    CRAFT_FACT_VOTES = CRAFT_SETTLE_ELECTION,
+    CRAFT_FACT_MATCH = CRAFT_SETTLE_COMMIT,
+    CRAFT_FACT_DURABLE = CRAFT_SETTLE_ELECTION | CRAFT_SETTLE_COMMIT |
+                         CRAFT_SETTLE_APPLY | CRAFT_DERIVE_PERSIST |
+                         CRAFT_DERIVE_VOTE | CRAFT_DERIVE_REPLY |
+                         CRAFT_TIDY_MEMORY,
+    CRAFT_FACT_COMMIT = CRAFT_SETTLE_APPLY | CRAFT_DERIVE_DONE,
+    CRAFT_FACT_APPLIED =
+        CRAFT_SETTLE_APPLY | CRAFT_DERIVE_DONE | CRAFT_TIDY_MEMORY,
+    CRAFT_FACT_FETCH_WANTED = CRAFT_DERIVE_FETCH,
+    CRAFT_FACT_FETCHED = CRAFT_SETTLE_APPLY | CRAFT_DERIVE_APPEND,
+    CRAFT_FACT_STORAGE = CRAFT_SETTLE_HEALTH,
+    CRAFT_FACT_TIME = CRAFT_SETTLE_TIME,
+    CRAFT_FACT_EVENT = CRAFT_DERIVE_EVENT,
+    CRAFT_FACT_ENDED = CRAFT_DERIVE_LAST /* stopped or halted */
+};
+
+enum craft_phase {
+    CRAFT_PHASE_NEW,
+    CRAFT_PHASE_BOOTSTRAPPED,
+    CRAFT_PHASE_RESTORING,
+    CRAFT_PHASE_STARTED,
+    CRAFT_PHASE_STOPPED,
+    CRAFT_PHASE_HALTED
+};
+
+/* engine/role.c: Figure 3.1, "Rules for Servers". */
+struct craft_standing {
+    craft_term term;
+    craft_id leader; /* of this term, as far as known; 0 = none */
+    uint32_t role;   /* enum craft_role */
+};
+
+/* core/elect.c: thesis 3.4, 3.6.1. */
+struct craft_election {
+    craft_id voted_for;     /* in this term; 0 = nobody */
+    craft_id grant_owed_to; /* a granted vote that has not left */
+    uint32_t elapsed_ticks; /* since a leader or a vote was seen */
+    uint32_t timeout_ticks; /* this one's draw */
+};
+
+/* core/replicate.c: the leader's part, thesis 3.5. */
+struct craft_replication {
+    craft_index first_of_term; /* the no-op: from here on counting commits */
+    uint64_t round;            /* rides on every append (thesis 6.4) */
+    uint32_t elapsed_ticks;    /* since the last heartbeat */
+};
+
+/* What core/follow.c found an append to mean, before anything changes. */
+struct craft_append_plan {
+    size_t keep;               /* leading entries that the log has already */
+    size_t space;              /* of the others, in the log */
+    size_t runs;               /* of terms that they begin, at most */
+    craft_index truncate_from; /* 0 = nothing conflicts */
+    bool matches;              /* the log has the entry before them */
+};
+
+/* core/follow.c: the follower's part, thesis 3.5. Facts of one term. */
+struct craft_following {
+    craft_index verified;      /* equal to this leader's log up to here */
+    craft_index leader_commit; /* the highest heard of in this term */
+    craft_index replied_match; /* of the last reply */
+    craft_index rejected_index;
+    craft_term rejected_term;
+    uint64_t round;  /* the highest heard of */
+    bool reply_owed; /* even if the match has not moved */
+    bool rejection_owed;
+    struct craft_append_plan plan;
+    struct craft_members *decoded; /* configurations of the plan, in order */
+};
+
+/* What the store holds once a record is written. */
+struct craft_stored {
+    uint64_t era;      /* when its entries were lent */
+    craft_index last;  /* of the store's log */
+    craft_index match; /* up to here it equals the log in memory */
+    craft_term term;
+    craft_id voted_for;
+    bool voided; /* not written: as if it were the ticket before it */
+};
+
+/* core/persist.c: DESIGN "one persist record"; thesis 3.8, 10.2.1. */
+struct craft_persistence {
+    struct craft_stored durable;  /* after the newest ticket that ended OK */
+    struct craft_stored *tickets; /* ring, ticket t at t & mask */
+    uint64_t mask;
+    uint64_t oldest; /* oldest open ticket; == next when none is */
+    uint64_t next;   /* the next ticket to hand out */
+    bool full;       /* NOSPACE: entries wait for a tick */
+    bool retry;      /* that tick came */
+};
+
+/* core/apply.c: thesis 3.5 "applied". */
+struct craft_application {
+    craft_index index; /* applied up to here */
+    craft_index first; /* the open batch; 0 = none */
+    craft_index last;
+    uint64_t era; /* when it was lent */
+};
+
+struct craft_token {
+    uint64_t token;
+    craft_index index;
+    craft_term term;
+};
+
+/* core/propose.c: requests that wait for their fate, oldest first. */
+struct craft_proposals {
+    struct craft_token *tokens; /* ring */
+    uint32_t max;               /* power of two, or 0 */
+    uint32_t first;
+    uint32_t len;
+};
+
+/* One stretch of entries read back from the host. */
+struct craft_stretch {
+    uint64_t ticket; /* asked for and open; 0 = not */
+    craft_index first;
+    craft_index last;     /* when held */
+    size_t wanted_len;    /* when asked for */
+    craft_entry *entries; /* [entries_max] */
+    uint8_t *data;        /* [data_max], of the entries */
+    size_t entries_max;
+    size_t data_max;
+    bool held;
+};
+
+enum {
+    CRAFT_FETCH_PEERS = 0,
+    CRAFT_FETCH_APPLY = 1,
+    CRAFT_FETCH_COUNT = 2
+};
+
+/* core/fetch.c: entries that left memory. */
+struct craft_fetching {
+    struct craft_stretch *stretches; /* [CRAFT_FETCH_COUNT]; NULL: no fetch */
+    uint64_t next_ticket;
+    bool failed; /* a tick asks again */
+};
+
+/* core/health.c: events, levels per kind. */
+struct craft_level {
+    craft_id id;
+    craft_term term;
+    craft_index index;
+    int32_t value;
+    uint32_t count;
+};
+
+struct craft_health {
+    struct craft_level *levels; /* [CRAFT_EVENT_KIND_END]; NULL: no interest */
+    uint32_t pending;           /* a bit per kind */
+};
+
+/* What the effect in delivery points to. */
+struct craft_outbox {
+    craft_message message; /* its constant fields are set once */
+    craft_persist persist;
+    craft_fetch fetch;
+    craft_event event;
+    const craft_entry *entries;
+    size_t entries_len;
+    uint64_t token;
+    craft_index index;
+    int32_t result;
+};
+
+/* api: who is inside, and what is postponed. */
+struct craft_delivery {
+    void *host;
+    uint64_t era; /* when the running hook, or the last pull, was lent to */
+    uint32_t holds;
+    bool pull;    /* made without hooks */
+    bool running; /* the delivery loop is on the stack */
+    bool lent;    /* a hook runs, or a pulled effect is out */
+    bool free_me;
+};
+
+struct craft_node {
+    uint32_t due;   /* enum craft_consequence */
+    uint32_t phase; /* enum craft_phase */
+    struct craft_standing standing;
+    struct craft_delivery delivery;
+    struct craft_log log;
+    struct craft_peers peers;
+    struct craft_members *configuration; /* the stack; top is in force */
+    craft_index commit_index;            /* see craft_commit_raise() */
+    struct craft_persistence persist;
+    struct craft_application apply;
+    struct craft_proposals proposals;
+    struct craft_replication replication;
+    struct craft_following following;
+    struct craft_election election;
+    struct craft_fetching fetching;
+    struct craft_health health;
+    uint64_t ticks; /* since the start */
+    struct craft_random random;
+    craft_hooks hooks;
+    craft_config config;
+    craft_entry *scratch; /* craft_receive_bytes() */
+    size_t scratch_max;
+    struct craft_outbox out;
+};
+
+static inline void craft_changed(struct craft_node *node, uint32_t fact)
+{
+    node->due |= fact;
+}
+
+/*
+ * Raise the commit index (thesis 3.5): a leader by counting (core/commit.c), a
+ * follower by hearing (core/follow.c). It never goes back.
+ */
+static inline void craft_commit_raise(struct craft_node *node,
+                                      craft_index index)
+{
+    CRAFT_ASSERT(index > node->commit_index);
+    CRAFT_ASSERT(index <= node->log.last);
+    node->commit_index = index;
+    craft_changed(node, CRAFT_FACT_COMMIT);
+}
+
+/* The message to fill in, addressed; its payload is the caller's. */
+static inline craft_message *craft_message_begin(struct craft_node *node,
+                                                 uint32_t kind, craft_id to)
+{
+    craft_message *message = &node->out.message;
+
+    CRAFT_ASSERT(to != node->config.id);
+    message->kind = kind;
+    message->to = to;
+    message->term = node->standing.term;
+    message->round = 0;
+    return message;
+}
+
+/* What is held of the log from index on; NULL when nothing is. */
+static inline const craft_entry *
+craft_stretch_held(const struct craft_node *node, uint32_t which,
+                   craft_index index, craft_index *last_out)
+{
+    const struct craft_stretch *stretch;
+
+    if (node->fetching.stretches == NULL) {
+        return NULL;
+    }
+    stretch = &node->fetching.stretches[which];
+    /* A truncation since then is seen by the term of the last entry. */
+    if (!stretch->held || index < stretch->first || index > stretch->last ||
+        stretch->last > node->log.last ||
+        stretch->entries[stretch->last - stretch->first].term !=
+            craft_log_term(&node->log, stretch->last)) {
+        return NULL;
+    }
+    *last_out = stretch->last;
+    return &stretch->entries[index - stretch->first];
+}
+
+/* Is anything lent that a truncation could overwrite? */
+static inline bool craft_node_lends(const struct craft_node *node)
+{
+    return node->persist.oldest != node->persist.next ||
+           node->apply.first != 0 || node->delivery.lent;
+}
+
+#endif

@@ -1,0 +1,216 @@
+#include "core/persist.h"
+
+CRAFT_INTERNAL int craft_persist_init(struct craft_node *node)
+{
+    size_t max = 1;
+
+    while (max < node->config.persist_inflight_max) {
+        max *= 2;
+    }
+    node->persist.tickets = craft_memory_alloc(
+        &node->config.allocator, max * sizeof *node->persist.tickets);
+    if (node->persist.tickets == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    node->persist.mask = max - 1;
+    node->persist.oldest = 1;
+    node->persist.next = 1;
+    return 0;
+}
+
+CRAFT_INTERNAL void craft_persist_free(struct craft_node *node)
+{
+    size_t max = (size_t)node->persist.mask + 1;
+
+    craft_memory_free(&node->config.allocator, node->persist.tickets,
+                      max * sizeof *node->persist.tickets);
+}
+
+CRAFT_INTERNAL void craft_persist_restored(struct craft_node *node)
+{
+    node->persist.durable.last = node->log.last;
+    node->persist.durable.match = node->log.last;
+    node->persist.durable.term = node->standing.term;
+    node->persist.durable.voted_for = node->election.voted_for;
+}
+
+/* What the store will hold when all that was handed out is written. */
+static struct craft_stored *persist_newest(struct craft_persistence *persist)
+{
+    if (persist->oldest == persist->next) {
+        return &persist->durable;
+    }
+    return &persist->tickets[(persist->next - 1) & persist->mask];
+}
+
+/*
+ * Truncated is not durable, whatever a late ending says. Before anything new
+ * is handed out, so that only tickets of the old entries are concerned.
+ */
+CRAFT_INTERNAL void craft_persist_settle(struct craft_node *node)
+{
+    struct craft_persistence *persist = &node->persist;
+    craft_index from = node->log.truncated_from;
+
+    if (from == 0) {
+        return;
+    }
+    node->log.truncated_from = 0;
+    if (persist->durable.match >= from) {
+        persist->durable.match = from - 1;
+    }
+    for (uint64_t t = persist->oldest; t != persist->next; t++) {
+        struct craft_stored *stored = &persist->tickets[t & persist->mask];
+
+        if (stored->match >= from) {
+            stored->match = from - 1;
+        }
+    }
+}
+
+static void persist_pass_voided(struct craft_persistence *persist)
+{
+    while (persist->oldest != persist->next &&
+           persist->tickets[persist->oldest & persist->mask].voided) {
+        persist->oldest++;
+    }
+}
+
+CRAFT_INTERNAL int craft_persist_ended(struct craft_node *node, uint64_t ticket)
+{
+    struct craft_persistence *persist = &node->persist;
+
+    if (ticket == 0 || ticket >= persist->next) {
+        return CRAFT_ERR_TICKET;
+    }
+    if (ticket < persist->oldest ||
+        persist->tickets[ticket & persist->mask].voided) {
+        return 0; /* covered by a later one, or voided: nothing new */
+    }
+    persist->durable = persist->tickets[ticket & persist->mask];
+    persist->oldest = ticket + 1;
+    persist_pass_voided(persist);
+    if (persist->durable.match == node->log.last) {
+        persist->full = false;
+    }
+    craft_changed(node, CRAFT_FACT_DURABLE);
+    return 0;
+}
+
+CRAFT_INTERNAL int craft_persist_voided(struct craft_node *node,
+                                        uint64_t ticket)
+{
+    struct craft_persistence *persist = &node->persist;
+    struct craft_stored before;
+
+    if (ticket == 0 || ticket >= persist->next) {
+        return CRAFT_ERR_TICKET;
+    }
+    if (ticket < persist->oldest ||
+        persist->tickets[ticket & persist->mask].voided) {
+        return 0;
+    }
+    /*
+     * Earlier tickets stay open. The voided keep their numbers, so that an
+     * ending of one that comes late cannot end a new ticket.
+     */
+    before = ticket == persist->oldest
+                 ? persist->durable
+                 : persist->tickets[(ticket - 1) & persist->mask];
+    before.voided = true;
+    for (uint64_t t = ticket; t != persist->next; t++) {
+        persist->tickets[t & persist->mask] = before;
+    }
+    persist_pass_voided(persist);
+    persist->full = true;
+    persist->retry = false;
+    craft_changed(node, CRAFT_FACT_DURABLE | CRAFT_FACT_STORAGE);
+    return 0;
+}
+
+CRAFT_INTERNAL void craft_persist_retry(struct craft_node *node)
+{
+    if (node->persist.full) {
+        node->persist.retry = true;
+        craft_changed(node, CRAFT_FACT_LOG_GREW);
+    }
+}
+
+/* The hard state, if the store is to have another. */
+static uint32_t persist_hard_state(const struct craft_node *node,
+                                   const struct craft_stored *newest)
+{
+    if (CRAFT_LIKELY(newest->term == node->standing.term &&
+                     newest->voted_for == node->election.voted_for)) {
+        return 0;
+    }
+    return CRAFT_PERSIST_HARD_STATE;
+}
+
+/* The entries that the store lacks, into the record. */
+static uint32_t persist_entries(struct craft_node *node,
+                                const struct craft_stored *newest)
+{
+    craft_persist *record = &node->out.persist;
+    craft_index first = newest->match + 1;
+    uint32_t flags = CRAFT_PERSIST_ENTRIES;
+    craft_index last;
+
+    if (first > node->log.last ||
+        (node->persist.full && !node->persist.retry)) {
+        return 0;
+    }
+    last = craft_log_batch(&node->log, first, node->log.last, UINT64_MAX / 2);
+    record->first_index = first;
+    record->entries = craft_log_entry(&node->log, first);
+    record->entries_len = (size_t)(last - newest->match);
+    if (newest->last > newest->match) {
+        record->truncate_from = first;
+        flags |= CRAFT_PERSIST_TRUNCATE;
+    }
+    return flags;
+}
+
+CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
+{
+    struct craft_persistence *persist = &node->persist;
+    craft_persist *record = &node->out.persist;
+    const struct craft_stored *newest = persist_newest(persist);
+    struct craft_stored *stored;
+    uint32_t flags;
+
+    CRAFT_ASSERT(node->log.truncated_from == 0);
+    if (persist->next - persist->oldest >= node->config.persist_inflight_max) {
+        node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST; /* an ending looks */
+        return false;
+    }
+    record->first_index = 0;
+    record->truncate_from = 0;
+    record->entries = NULL;
+    record->entries_len = 0;
+    flags = persist_hard_state(node, newest) | persist_entries(node, newest);
+    if (flags == 0) {
+        node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
+        return false;
+    }
+    record->struct_size = sizeof *record;
+    record->flags = flags | CRAFT_PERSIST_MUST_SYNC;
+    record->ticket = persist->next;
+    record->term = node->standing.term;
+    record->voted_for = node->election.voted_for;
+    record->commit_hint = node->commit_index;
+
+    stored = &persist->tickets[persist->next & persist->mask];
+    stored->match = newest->match + record->entries_len;
+    stored->last = record->entries_len > 0 ? stored->match : newest->last;
+    stored->term = record->term;
+    stored->voted_for = record->voted_for;
+    stored->era = node->log.era;
+    stored->voided = false;
+    persist->next++;
+    if (stored->match == node->log.last || persist->full) {
+        persist->retry = false;
+        node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
+    }
+    return true;
+}

@@ -1,0 +1,152 @@
+#include "core/propose.h"
+
+#define TOKENS_MIN 8u
+
+/*
+ * The limit counts what is not yet applied here, so that a slow state machine
+ * pushes back as a slow quorum does. A command is always taken when nothing
+ * waits.
+ */
+static bool propose_over_limit(const struct craft_node *node, size_t bytes)
+{
+    uint64_t waiting = craft_log_bytes_after(&node->log, node->apply.index);
+    uint64_t max = node->config.uncommitted_bytes_max;
+
+    return waiting > 0 && (waiting > max || bytes > max - waiting);
+}
+
+CRAFT_INTERNAL int craft_propose_check(const struct craft_node *node,
+                                       size_t commands, size_t tokens,
+                                       size_t data_len)
+{
+    if (node->standing.role != CRAFT_ROLE_LEADER) {
+        return CRAFT_ERR_NOT_LEADER;
+    }
+    if (CRAFT_UNLIKELY(node->persist.full)) {
+        return CRAFT_ERR_NOSPACE;
+    }
+    if (commands >= CRAFT_NUMBER_MAX - 1 - node->log.last ||
+        commands > (SIZE_MAX / 4 - data_len) / CRAFT_ENTRY_OVERHEAD) {
+        return CRAFT_ERR_BUSY;
+    }
+    if (tokens > node->config.tokens_max - node->proposals.len ||
+        propose_over_limit(node, data_len + commands * CRAFT_ENTRY_OVERHEAD)) {
+        return CRAFT_ERR_BUSY;
+    }
+    return 0;
+}
+
+static int tokens_grow(struct craft_node *node, size_t tokens)
+{
+    struct craft_proposals *proposals = &node->proposals;
+    const craft_allocator *allocator = &node->config.allocator;
+    size_t size = sizeof *proposals->tokens;
+    uint32_t max = proposals->max > 0 ? proposals->max : TOKENS_MIN;
+    struct craft_token *grown;
+
+    while (max < proposals->len + tokens) {
+        max *= 2; /* at most twice tokens_max: no wrap */
+    }
+    grown = craft_memory_alloc(allocator, max * size);
+    if (grown == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    for (uint32_t i = 0; i < proposals->len; i++) {
+        grown[i] =
+            proposals->tokens[(proposals->first + i) & (proposals->max - 1)];
+    }
+    craft_memory_free(allocator, proposals->tokens, proposals->max * size);
+    proposals->tokens = grown;
+    proposals->max = max;
+    proposals->first = 0;
+    return 0;
+}
+
+CRAFT_INTERNAL int craft_propose_reserve(struct craft_node *node,
+                                         size_t commands, size_t tokens,
+                                         size_t space)
+{
+    int rv = craft_log_reserve(&node->log, commands, space, 1);
+
+    if (rv == 0 &&
+        CRAFT_UNLIKELY(tokens > node->proposals.max - node->proposals.len)) {
+        rv = tokens_grow(node, tokens);
+    }
+    return rv;
+}
+
+CRAFT_INTERNAL void craft_propose_append(struct craft_node *node, uint32_t kind,
+                                         const craft_command *command)
+{
+    struct craft_proposals *proposals = &node->proposals;
+    craft_entry entry;
+
+    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_LEADER);
+    entry.term = node->standing.term;
+    entry.token = command->token;
+    entry.kind = kind;
+    entry.data = command->data;
+    entry.data_len = command->data_len;
+    craft_log_append(&node->log, &entry);
+    if (command->token != 0) {
+        struct craft_token *token;
+
+        CRAFT_ASSERT(proposals->len < proposals->max);
+        token = &proposals->tokens[(proposals->first + proposals->len) &
+                                   (proposals->max - 1)];
+        token->token = command->token;
+        token->index = node->log.last;
+        token->term = node->standing.term;
+        proposals->len++;
+    }
+    node->peers.want_append = node->peers.all;
+    craft_changed(node, CRAFT_FACT_LOG_GREW | CRAFT_FACT_PEER_WANTS);
+}
+
+CRAFT_INTERNAL void craft_propose_free(struct craft_node *node)
+{
+    craft_memory_free(&node->config.allocator, node->proposals.tokens,
+                      node->proposals.max * sizeof *node->proposals.tokens);
+}
+
+/*
+ * OK when i is applied and term(i) == t; SUPERSEDED when i <= commit and
+ * term(i) != t, or term(commit) > t; otherwise open.
+ */
+static bool token_fate(const struct craft_node *node,
+                       const struct craft_token *token, int32_t *result_out)
+{
+    if (CRAFT_UNLIKELY(node->phase != CRAFT_PHASE_STARTED)) {
+        *result_out = CRAFT_RESULT_UNKNOWN;
+        return true;
+    }
+    if (token->index <= node->commit_index &&
+        craft_log_term(&node->log, token->index) == token->term) {
+        *result_out = CRAFT_RESULT_OK;
+        return token->index <= node->apply.index;
+    }
+    *result_out = CRAFT_RESULT_SUPERSEDED;
+    return token->index <= node->commit_index ||
+           craft_log_term(&node->log, node->commit_index) > token->term;
+}
+
+CRAFT_INTERNAL bool craft_propose_derive(struct craft_node *node)
+{
+    struct craft_proposals *proposals = &node->proposals;
+    const struct craft_token *token;
+
+    if (proposals->len == 0) {
+        node->due &= ~(uint32_t)CRAFT_DERIVE_DONE;
+        return false;
+    }
+    token = &proposals->tokens[proposals->first];
+    if (!token_fate(node, token, &node->out.result)) {
+        node->due &= ~(uint32_t)CRAFT_DERIVE_DONE;
+        return false;
+    }
+    node->out.token = token->token;
+    node->out.index = token->index;
+    proposals->first = (proposals->first + 1) & (proposals->max - 1);
+    proposals->len--;
+    return true;
+}
