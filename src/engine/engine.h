@@ -1,0 +1,39 @@
+/*
+ * engine: who calls the duties, and in which order.
+ *
+ *   role     the only place that changes role, term and leader
+ *   step     a message: check, reserve, terms, the one handler
+ *   settle   the consequences of changed facts, in one written order
+ *   effects  what follows for the host, derived from settled facts
+ *
+ * Keeps nothing. See core/node.h for the facts.
+ */
+#ifndef CRAFT_ENGINE_ENGINE_H
+#define CRAFT_ENGINE_ENGINE_H
+
+#include "core/node.h"
+
+/* Follow: in a later term, or in this one; leader 0 = not known. */
+CRAFT_INTERNAL void craft_role_follow(struct craft_node *node, craft_term term,
+                                      craft_id leader);
+
+/* Campaign in the next term (thesis 3.4). What winning needs is reserved. */
+CRAFT_INTERNAL void craft_role_campaign(struct craft_node *node);
+
+/* Lead in this term. */
+CRAFT_INTERNAL void craft_role_lead(struct craft_node *node);
+
+/* Take one message. 0 or the reason for which it was refused. */
+CRAFT_INTERNAL int craft_step(struct craft_node *node,
+                              const craft_message *message);
+
+/* Settle until nothing is left to settle. */
+CRAFT_INTERNAL void craft_settle(struct craft_node *node);
+
+/* The next effect into the outbox: enum craft_effect_kind, 0 = none. */
+CRAFT_INTERNAL uint32_t craft_effects_next(struct craft_node *node);
+
+/* Between hooks: evict, and free what nobody can hold any more. */
+CRAFT_INTERNAL void craft_tidy(struct craft_node *node);
+
+#endif

@@ -1,0 +1,110 @@
+/* The consequences of changed facts, in one written order. */
+#include "core/apply.h"
+#include "core/commit.h"
+#include "core/elect.h"
+#include "core/fetch.h"
+#include "core/health.h"
+#include "core/persist.h"
+#include "core/replicate.h"
+#include "engine/engine.h"
+
+/* Each settling changes facts that others read; chains are short. */
+#define SETTLE_ROUNDS_MAX 16
+
+static void settle_configuration(struct craft_node *node)
+{
+    craft_peers_follow(&node->peers, node->configuration, node->config.id,
+                       node->log.last + 1);
+    craft_health_tell(node, CRAFT_EVENT_CONFIGURATION, 0, 0);
+}
+
+static void settle_election(struct craft_node *node)
+{
+    if (node->standing.role != CRAFT_ROLE_CANDIDATE) {
+        return;
+    }
+    switch (craft_elect_tally(node)) {
+    case CRAFT_TALLY_WON:
+        craft_role_lead(node);
+        break;
+    case CRAFT_TALLY_LOST:
+        craft_role_follow(node, node->standing.term, 0);
+        break;
+    default:
+        break;
+    }
+}
+
+static void settle_health(struct craft_node *node)
+{
+    if (craft_health_yields(node)) {
+        craft_role_follow(node, node->standing.term, 0);
+    }
+}
+
+static void settle_time(struct craft_node *node)
+{
+    craft_persist_retry(node);
+    craft_fetch_retry(node);
+    if (node->standing.role == CRAFT_ROLE_LEADER) {
+        craft_replicate_tick(node);
+    } else if (craft_elect_tick(node) && craft_elect_reserve(node) == 0) {
+        craft_role_campaign(node); /* no room: the next tick tries again */
+    }
+}
+
+typedef void (*settler)(struct craft_node *node);
+
+/* In this order, which is that of the bits. */
+static const settler settlers[] = {
+    craft_persist_settle, settle_configuration, settle_election,
+    craft_commit_settle,  craft_apply_settle,   settle_health,
+    settle_time,
+};
+
+CRAFT_INTERNAL void craft_settle(struct craft_node *node)
+{
+    uint32_t due;
+    uint32_t rounds = 0;
+
+    while ((due = node->due & CRAFT_SETTLE_ALL) != 0) {
+        uint32_t bit = due & (0u - due);
+
+        CRAFT_ASSERT(rounds < SETTLE_ROUNDS_MAX);
+        rounds++;
+        node->due &= ~bit;
+        settlers[craft_peers_lowest(bit)](node);
+    }
+}
+
+/* The earliest era in which something that is out was lent. */
+static uint64_t tidy_era(const struct craft_node *node)
+{
+    const struct craft_persistence *persist = &node->persist;
+    uint64_t era = UINT64_MAX;
+
+    CRAFT_ASSERT(!node->delivery.lent);
+    if (persist->oldest != persist->next) {
+        era = persist->tickets[persist->oldest & persist->mask].era;
+    }
+    if (node->apply.first != 0 && node->apply.era < era) {
+        era = node->apply.era;
+    }
+    return era;
+}
+
+CRAFT_INTERNAL void craft_tidy(struct craft_node *node)
+{
+    craft_index limit = node->persist.durable.match;
+
+    node->due &= ~(uint32_t)CRAFT_TIDY_MEMORY;
+    craft_members_settle(node->configuration, node->commit_index,
+                         &node->config.allocator);
+    if (node->fetching.stretches != NULL) {
+        if (limit > node->apply.index) {
+            limit = node->apply.index;
+        }
+        craft_log_evict(&node->log, limit, node->config.log_cache_bytes_max);
+    }
+    craft_log_reclaim(&node->log, tidy_era(node));
+}
