@@ -1,0 +1,151 @@
+/* Every invariant of a node, slowly. */
+#include "api/delivery.h"
+
+static const char *check_persist(const struct craft_node *node)
+{
+    const struct craft_persistence *persist = &node->persist;
+    craft_index match = persist->durable.match;
+    craft_term term = persist->durable.term;
+
+    if (node->log.truncated_from != 0) {
+        return NULL; /* held: not yet taken in */
+    }
+    if (match > persist->durable.last) {
+        return "persist: the store's match is within its log";
+    }
+    for (uint64_t t = persist->oldest; t != persist->next; t++) {
+        const struct craft_stored *stored =
+            &persist->tickets[t & persist->mask];
+
+        if (stored->match > stored->last || stored->match > node->log.last) {
+            return "persist: a ticket's match is within both logs";
+        }
+        if (stored->term < term) {
+            return "persist: terms rise from ticket to ticket";
+        }
+        term = stored->term;
+    }
+    if (match > node->log.last || term > node->standing.term) {
+        return "persist: the store is not ahead of memory";
+    }
+    return NULL;
+}
+
+static const char *check_peers(const struct craft_node *node)
+{
+    const struct craft_peers *peers = &node->peers;
+    craft_id id = 0;
+
+    for (uint32_t i = 0; i < peers->len; i++) {
+        const struct craft_peer *peer = &peers->slots[i];
+
+        if (peer->id <= id || peer->id == node->config.id) {
+            return "peers: in order of ids, without this server";
+        }
+        id = peer->id;
+        if (peer->match_index >= peer->next_index) {
+            return "peers: match < next";
+        }
+        if (node->standing.role == CRAFT_ROLE_LEADER &&
+            (peer->next_index > node->log.last + 1 ||
+             craft_peer_inflight(peer) > node->config.inflight_max)) {
+            return "peers: next and windows are within bounds";
+        }
+    }
+    return NULL;
+}
+
+static const char *check_commit(const struct craft_node *node)
+{
+    if (node->phase < CRAFT_PHASE_STARTED) {
+        return NULL;
+    }
+    if (node->commit_index > node->log.last ||
+        node->apply.index > node->commit_index) {
+        return "commit: applied <= commit <= last";
+    }
+    if (node->apply.index > node->persist.durable.match) {
+        return "apply: not ahead of the own disk";
+    }
+    if (node->apply.first != 0 && (node->apply.first != node->apply.index + 1 ||
+                                   node->apply.last > node->commit_index)) {
+        return "apply: the open batch follows what is applied";
+    }
+    if (node->following.verified > node->log.last) {
+        return "follow: verified <= last";
+    }
+    return NULL;
+}
+
+static const char *check_standing(const struct craft_node *node)
+{
+    const struct craft_standing *standing = &node->standing;
+
+    if (node->log.last_term > standing->term) {
+        return "standing: no entry is of a later term";
+    }
+    if ((standing->role == CRAFT_ROLE_LEADER) !=
+        (standing->leader == node->config.id)) {
+        return "standing: a leader follows itself and nobody else does";
+    }
+    if (standing->role != CRAFT_ROLE_FOLLOWER &&
+        node->election.voted_for != node->config.id) {
+        return "elect: a candidate or leader voted for itself";
+    }
+    if (standing->role == CRAFT_ROLE_LEADER &&
+        node->replication.first_of_term > node->log.last) {
+        return "replicate: a leader has its no-op";
+    }
+    return NULL;
+}
+
+static const char *check_configuration(const struct craft_node *node)
+{
+    const struct craft_members *members = node->configuration;
+    craft_index above = CRAFT_NUMBER_MAX;
+
+    while (members != NULL) {
+        if (members->index >= above || members->index > node->log.last) {
+            return "members: indexes fall down the stack";
+        }
+        above = members->index;
+        members = members->below;
+    }
+    return NULL;
+}
+
+static const char *check_tokens(const struct craft_node *node)
+{
+    const struct craft_proposals *proposals = &node->proposals;
+    craft_term term = 0;
+
+    if (proposals->len > node->config.tokens_max) {
+        return "propose: tokens are bounded";
+    }
+    for (uint32_t i = 0; i < proposals->len; i++) {
+        const struct craft_token *token =
+            &proposals->tokens[(proposals->first + i) & (proposals->max - 1)];
+
+        if (token->term < term || token->token == 0) {
+            return "propose: terms rise along the queue";
+        }
+        term = token->term;
+    }
+    return NULL;
+}
+
+const char *craft_check(const craft_node *node)
+{
+    static const char *(*const checks[])(const struct craft_node *node) = {
+        check_persist,  check_peers,         check_commit,
+        check_standing, check_configuration, check_tokens,
+    };
+    const char *broken = craft_log_check(&node->log);
+
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        if (broken == NULL) {
+            broken = checks[i](node);
+        }
+    }
+    return broken;
+}

@@ -1,0 +1,264 @@
+/* One line of text for a struct, for logs and tests. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/base.h"
+
+/* A line that grows to its whole length, of which `size` bytes are kept. */
+struct line {
+    char *text;
+    size_t size;
+    size_t len;
+};
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static void
+line_add(struct line *line, const char *format, ...)
+{
+    bool room = line->len < line->size;
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(room ? line->text + line->len : NULL,
+                    room ? line->size - line->len : 0, format, args);
+    va_end(args);
+    line->len += len > 0 ? (size_t)len : 0;
+}
+
+static struct line line_begin(char *text, size_t size)
+{
+    struct line line = {text, size, 0};
+
+    if (size > 0) {
+        text[0] = '\0';
+    }
+    return line;
+}
+
+#define NAMES_LEN(names) (sizeof(names) / sizeof((names)[0]))
+
+static const char *name_of(const char *const *names, size_t names_len,
+                           uint32_t value)
+{
+    return value < names_len && names[value] != NULL ? names[value] : "?";
+}
+
+static const char *const role_names[] = {"follower", "candidate", "leader"};
+
+static const char *const event_names[] = {
+    "role", "leader",  "term",    "configuration",
+    "peer", "storage", "refused", "fetch",
+};
+
+/* Printable bytes as they are, up to a few; the rest as a count. */
+static void describe_data(struct line *line, const craft_entry *entry)
+{
+    size_t shown = entry->data_len < 24 ? entry->data_len : 24;
+
+    line_add(line, " \"");
+    for (size_t i = 0; i < shown; i++) {
+        uint8_t byte = entry->data[i];
+
+        if (byte >= 32 && byte < 127 && byte != '"' && byte != '\\') {
+            line_add(line, "%c", byte);
+        } else {
+            line_add(line, "\\x%02x", byte);
+        }
+    }
+    line_add(line, shown < entry->data_len ? "\"+%zu" : "\"",
+             entry->data_len - shown);
+}
+
+static void describe_entries(struct line *line, const craft_entry *entries,
+                             size_t entries_len)
+{
+    line_add(line, " [");
+    for (size_t i = 0; i < entries_len; i++) {
+        const craft_entry *entry = &entries[i];
+
+        line_add(line, "%s%" PRIu64 "@%" PRIu64, i > 0 ? " " : "", entry->index,
+                 entry->term);
+        if (entry->kind == CRAFT_ENTRY_NOOP) {
+            line_add(line, " noop");
+        } else if (entry->kind == CRAFT_ENTRY_CONFIGURATION) {
+            line_add(line, " configuration");
+        } else {
+            describe_data(line, entry);
+        }
+    }
+    line_add(line, "]");
+}
+
+static void describe_payload(struct line *line, const craft_message *message)
+{
+    switch (message->kind) {
+    case CRAFT_MESSAGE_VOTE:
+        line_add(line, "vote t%" PRIu64 " last=%" PRIu64 "@%" PRIu64,
+                 message->term, message->as.vote.last_index,
+                 message->as.vote.last_term);
+        break;
+    case CRAFT_MESSAGE_VOTE_REPLY:
+        line_add(line, "vote_reply t%" PRIu64 " %s", message->term,
+                 message->as.vote_reply.granted != 0 ? "granted" : "refused");
+        break;
+    case CRAFT_MESSAGE_APPEND:
+        line_add(line,
+                 "append t%" PRIu64 " prev=%" PRIu64 "@%" PRIu64
+                 " commit=%" PRIu64,
+                 message->term, message->as.append.prev_index,
+                 message->as.append.prev_term, message->as.append.commit);
+        if (message->as.append.entries_len > 0) {
+            describe_entries(line, message->as.append.entries,
+                             message->as.append.entries_len);
+        }
+        break;
+    case CRAFT_MESSAGE_APPEND_REPLY:
+        line_add(line, "append_reply t%" PRIu64, message->term);
+        if (message->as.append_reply.rejected != 0) {
+            line_add(line, " rejected=%" PRIu64 " hint=%" PRIu64 "@%" PRIu64,
+                     message->as.append_reply.rejected_index,
+                     message->as.append_reply.hint_index,
+                     message->as.append_reply.hint_term);
+        } else {
+            line_add(line, " match=%" PRIu64,
+                     message->as.append_reply.match_index);
+        }
+        break;
+    default:
+        line_add(line, "kind %" PRIu32, message->kind);
+        break;
+    }
+}
+
+size_t craft_describe_message(const craft_message *message, char *text,
+                              size_t size)
+{
+    struct line line = line_begin(text, size);
+
+    line_add(&line, "%" PRIu64 " -> %" PRIu64 " ", message->from, message->to);
+    describe_payload(&line, message);
+    return line.len;
+}
+
+static void describe_record(struct line *line, const craft_persist *persist)
+{
+    line_add(line, "persist #%" PRIu64, persist->ticket);
+    if ((persist->flags & CRAFT_PERSIST_HARD_STATE) != 0) {
+        line_add(line, " term=%" PRIu64 " vote=%" PRIu64, persist->term,
+                 persist->voted_for);
+    }
+    if ((persist->flags & CRAFT_PERSIST_TRUNCATE) != 0) {
+        line_add(line, " truncate=%" PRIu64, persist->truncate_from);
+    }
+    if ((persist->flags & CRAFT_PERSIST_ENTRIES) != 0) {
+        describe_entries(line, persist->entries, persist->entries_len);
+    }
+}
+
+size_t craft_describe_persist(const craft_persist *persist, char *text,
+                              size_t size)
+{
+    struct line line = line_begin(text, size);
+
+    describe_record(&line, persist);
+    return line.len;
+}
+
+static void describe_event_line(struct line *line, const craft_event *event)
+{
+    line_add(line, "event %s",
+             name_of(event_names, NAMES_LEN(event_names), event->kind));
+    if (event->kind == CRAFT_EVENT_ROLE) {
+        line_add(
+            line, " %s",
+            name_of(role_names, NAMES_LEN(role_names), (uint32_t)event->value));
+    } else if (event->value != 0) {
+        line_add(line, " value=%" PRId32, event->value);
+    }
+    line_add(line, " id=%" PRIu64 " term=%" PRIu64 " index=%" PRIu64, event->id,
+             event->term, event->index);
+    if (event->count > 1) {
+        line_add(line, " count=%" PRIu32, event->count);
+    }
+}
+
+size_t craft_describe_event(const craft_event *event, char *text, size_t size)
+{
+    struct line line = line_begin(text, size);
+
+    describe_event_line(&line, event);
+    return line.len;
+}
+
+static const char *result_name(int32_t result)
+{
+    static const char *const names[] = {"ok", "superseded", "unknown"};
+
+    return name_of(names, NAMES_LEN(names), (uint32_t)result);
+}
+
+size_t craft_describe_effect(const craft_effect *effect, char *text,
+                             size_t size)
+{
+    struct line line = line_begin(text, size);
+
+    switch (effect->kind) {
+    case CRAFT_EFFECT_SEND:
+        line_add(&line, "%" PRIu64 " -> %" PRIu64 " ", effect->message->from,
+                 effect->message->to);
+        describe_payload(&line, effect->message);
+        break;
+    case CRAFT_EFFECT_PERSIST:
+        describe_record(&line, effect->persist);
+        break;
+    case CRAFT_EFFECT_FETCH:
+        line_add(&line, "fetch #%" PRIu64 " from %" PRIu64 " max %zu",
+                 effect->fetch->ticket, effect->fetch->first,
+                 effect->fetch->entries_max);
+        break;
+    case CRAFT_EFFECT_APPLY:
+        line_add(&line, "apply");
+        describe_entries(&line, effect->entries, effect->entries_len);
+        break;
+    case CRAFT_EFFECT_DONE:
+        line_add(&line, "done token=%" PRIu64 " %s index=%" PRIu64,
+                 effect->token, result_name(effect->result), effect->index);
+        break;
+    case CRAFT_EFFECT_EVENT:
+        describe_event_line(&line, effect->event);
+        break;
+    default:
+        line_add(&line, "effect %" PRIu32, effect->kind);
+        break;
+    }
+    return line.len;
+}
+
+size_t craft_describe_status(const craft_status *status, char *text,
+                             size_t size)
+{
+    struct line line = line_begin(text, size);
+
+    line_add(
+        &line, "%" PRIu64 " %s t%" PRIu64 " leader=%" PRIu64 " vote=%" PRIu64,
+        status->id, name_of(role_names, NAMES_LEN(role_names), status->role),
+        status->term, status->leader, status->voted_for);
+    line_add(&line,
+             " last=%" PRIu64 "@%" PRIu64 " durable=%" PRIu64 " commit=%" PRIu64
+             " applied=%" PRIu64,
+             status->last_index, status->last_term, status->durable_index,
+             status->commit_index, status->applied_index);
+    if ((status->flags & CRAFT_STATUS_HALTED) != 0) {
+        line_add(&line, " halted");
+    } else if ((status->flags & CRAFT_STATUS_STOPPED) != 0) {
+        line_add(&line, " stopped");
+    }
+    if ((status->flags & CRAFT_STATUS_DISK_FULL) != 0) {
+        line_add(&line, " disk full");
+    }
+    return line.len;
+}

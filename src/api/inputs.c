@@ -1,0 +1,264 @@
+/* The public inputs: check the arguments, take the input, leave. */
+#include "api/delivery.h"
+#include "core/apply.h"
+#include "core/elect.h"
+#include "core/fetch.h"
+#include "core/health.h"
+#include "core/persist.h"
+#include "core/propose.h"
+#include "core/replicate.h"
+
+int craft_tick(craft_node *node, uint32_t ticks)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0 || ticks == 0) {
+        return rv;
+    }
+    if (node->standing.role == CRAFT_ROLE_LEADER) {
+        craft_replicate_elapse(node, ticks);
+    } else {
+        craft_elect_elapse(node, ticks);
+    }
+    craft_changed(node, CRAFT_FACT_TIME);
+    craft_leave(node);
+    return 0;
+}
+
+uint32_t craft_ticks_until_due(const craft_node *node)
+{
+    if (craft_enter(node) != 0) {
+        return UINT32_MAX;
+    }
+    if (node->persist.full || node->fetching.failed) {
+        return 1; /* tried again at the next tick */
+    }
+    return node->standing.role == CRAFT_ROLE_LEADER ? craft_replicate_due(node)
+                                                    : craft_elect_due(node);
+}
+
+int craft_receive(craft_node *node, const craft_message *message)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    if (message == NULL || message->struct_size != sizeof *message) {
+        return CRAFT_ERR_INVALID;
+    }
+    rv = craft_step(node, message);
+    craft_leave(node);
+    return rv;
+}
+
+/* ---------------------------------------------------------------- proposals */
+
+/* What was received in the same hold may have changed who leads. */
+static void settle_first(struct craft_node *node)
+{
+    if ((node->due & CRAFT_SETTLE_ALL & ~(uint32_t)CRAFT_SETTLE_TIME) != 0) {
+        uint32_t time = node->due & CRAFT_SETTLE_TIME;
+
+        node->due &= ~(uint32_t)CRAFT_SETTLE_TIME;
+        craft_settle(node);
+        node->due |= time;
+    }
+}
+
+static int commands_sum(const struct craft_node *node,
+                        const craft_command *commands, size_t commands_len,
+                        size_t *tokens_out, size_t *space_out)
+{
+    size_t space = 0;
+    size_t tokens = 0;
+
+    for (size_t i = 0; i < commands_len; i++) {
+        if (commands[i].data_len > node->config.entry_bytes_max ||
+            (commands[i].data == NULL && commands[i].data_len > 0)) {
+            return CRAFT_ERR_INVALID;
+        }
+        space += craft_log_space(commands[i].data_len);
+        tokens += commands[i].token != 0;
+        if (space > SIZE_MAX / 4) {
+            return CRAFT_ERR_BUSY;
+        }
+    }
+    *tokens_out = tokens;
+    *space_out = space;
+    return 0;
+}
+
+int craft_propose_many(craft_node *node, const craft_command *commands,
+                       size_t commands_len)
+{
+    size_t tokens = 0;
+    size_t space = 0;
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    if (commands == NULL && commands_len > 0) {
+        return CRAFT_ERR_INVALID;
+    }
+    rv = commands_sum(node, commands, commands_len, &tokens, &space);
+    if (rv != 0 || commands_len == 0) {
+        return rv;
+    }
+    settle_first(node);
+    rv = craft_propose_check(node, commands_len, tokens, space);
+    if (rv == 0) {
+        rv = craft_propose_reserve(node, commands_len, tokens, space);
+    }
+    if (rv == 0) {
+        for (size_t i = 0; i < commands_len; i++) {
+            craft_propose_append(node, CRAFT_ENTRY_COMMAND, &commands[i]);
+        }
+    }
+    craft_leave(node);
+    return rv;
+}
+
+int craft_propose(craft_node *node, const uint8_t *data, size_t data_len,
+                  uint64_t token)
+{
+    craft_command command;
+    size_t space;
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    if (data_len > node->config.entry_bytes_max ||
+        (data == NULL && data_len > 0)) {
+        return CRAFT_ERR_INVALID;
+    }
+    settle_first(node);
+    space = craft_log_space(data_len);
+    rv = craft_propose_check(node, 1, token != 0, space);
+    if (rv == 0) {
+        rv = craft_propose_reserve(node, 1, token != 0, space);
+    }
+    if (rv == 0) {
+        command.data = data;
+        command.data_len = data_len;
+        command.token = token;
+        craft_propose_append(node, CRAFT_ENTRY_COMMAND, &command);
+    }
+    craft_leave(node);
+    return rv;
+}
+
+int craft_campaign(craft_node *node)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    settle_first(node);
+    if (node->standing.role == CRAFT_ROLE_FOLLOWER) {
+        rv = craft_elect_may_campaign(node);
+        if (rv == 0) {
+            rv = craft_elect_reserve(node);
+        }
+        if (rv == 0) {
+            craft_role_campaign(node);
+        }
+    }
+    craft_leave(node);
+    return rv;
+}
+
+int craft_peer_unreachable(craft_node *node, craft_id id)
+{
+    int rv = craft_enter(node);
+
+    if (rv == 0) {
+        rv = craft_replicate_unreachable(node, id);
+        craft_leave(node);
+    }
+    return rv;
+}
+
+/* ------------------------------------------------------------------ endings */
+
+/* What memory holds may differ from the disk: nothing more is said. */
+static void node_halt(struct craft_node *node)
+{
+    node->phase = CRAFT_PHASE_HALTED;
+    node->due = 0;
+    craft_changed(node, CRAFT_FACT_ENDED);
+    craft_health_tell(node, CRAFT_EVENT_STORAGE, CRAFT_ENDING_ERROR, 0);
+}
+
+int craft_persisted(craft_node *node, uint64_t ticket, int ending)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    switch (ending) {
+    case CRAFT_ENDING_OK:
+        rv = craft_persist_ended(node, ticket);
+        break;
+    case CRAFT_ENDING_NOSPACE:
+        rv = craft_persist_voided(node, ticket);
+        if (rv == 0) {
+            craft_health_tell(node, CRAFT_EVENT_STORAGE, ending, 0);
+        }
+        break;
+    case CRAFT_ENDING_ERROR:
+        if (ticket == 0 || ticket >= node->persist.next) {
+            return CRAFT_ERR_TICKET;
+        }
+        node_halt(node);
+        break;
+    default:
+        return CRAFT_ERR_INVALID;
+    }
+    craft_leave(node);
+    return rv;
+}
+
+int craft_applied(craft_node *node, craft_index index, int ending)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    if (ending != CRAFT_ENDING_OK && ending != CRAFT_ENDING_ERROR) {
+        return CRAFT_ERR_INVALID;
+    }
+    rv = craft_apply_ended(node, index);
+    if (rv == 0 && ending == CRAFT_ENDING_ERROR) {
+        node_halt(node);
+    }
+    craft_leave(node);
+    return rv;
+}
+
+int craft_fetched(craft_node *node, uint64_t ticket, const craft_entry *entries,
+                  size_t entries_len, int ending)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    if (ending == CRAFT_ENDING_OK) {
+        rv = craft_fetch_ended(node, ticket, entries, entries_len);
+    } else if (ending == CRAFT_ENDING_ERROR) {
+        rv = craft_fetch_failed(node, ticket);
+        if (rv == 0) {
+            craft_health_tell(node, CRAFT_EVENT_FETCH, ending, 0);
+        }
+    } else {
+        return CRAFT_ERR_INVALID;
+    }
+    craft_leave(node);
+    return rv;
+}

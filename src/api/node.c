@@ -1,0 +1,389 @@
+/* The life of a node: config, new, bootstrap, restore, start, stop, free. */
+#include "api/delivery.h"
+#include "core/apply.h"
+#include "core/elect.h"
+#include "core/fetch.h"
+#include "core/persist.h"
+#include "core/propose.h"
+
+#define KIB 1024u
+#define MIB (1024u * 1024u)
+#define TOKENS_LIMIT (1u << 28)
+
+void craft_config_init(craft_config *config, size_t struct_size)
+{
+    craft_config defaults;
+
+    if (config == NULL) {
+        return;
+    }
+    memset(&defaults, 0, sizeof defaults);
+    defaults.struct_size = (uint32_t)sizeof defaults;
+    defaults.election_ticks = 10;
+    defaults.heartbeat_ticks = 1;
+    defaults.entry_bytes_max = MIB;
+    defaults.message_bytes_max = MIB + 4 * KIB;
+    defaults.inflight_bytes_max = 4 * MIB;
+    defaults.inflight_max = 64;
+    defaults.members_max = 16;
+    defaults.uncommitted_bytes_max = 16 * MIB;
+    defaults.log_cache_bytes_max = 4 * MIB;
+    defaults.tokens_max = 65536;
+    defaults.persist_inflight_max = 4;
+    memcpy(config, &defaults,
+           struct_size < sizeof defaults ? struct_size : sizeof defaults);
+}
+
+static bool config_good(const craft_config *config)
+{
+    size_t entry = config->entry_bytes_max;
+
+    return config->struct_size == sizeof *config && config->flags == 0 &&
+           config->id > 0 && config->id < CRAFT_NUMBER_MAX &&
+           config->election_ticks > 1 &&
+           config->election_ticks <= UINT32_MAX / 4 &&
+           config->heartbeat_ticks > 0 &&
+           config->heartbeat_ticks < config->election_ticks &&
+           entry <= UINT32_MAX / 2 &&
+           config->message_bytes_max <= UINT32_MAX / 2 &&
+           config->message_bytes_max >= entry + CRAFT_ENTRY_OVERHEAD &&
+           config->uncommitted_bytes_max >= entry + CRAFT_ENTRY_OVERHEAD &&
+           config->inflight_bytes_max > 0 && config->inflight_max > 0 &&
+           config->members_max > 0 &&
+           config->members_max <= CRAFT_MEMBERS_MAX && config->tokens_max > 0 &&
+           config->tokens_max <= TOKENS_LIMIT &&
+           config->persist_inflight_max > 0 &&
+           config->persist_inflight_max <= 64;
+}
+
+static bool hooks_good(const craft_hooks *hooks)
+{
+    return hooks == NULL ||
+           (hooks->struct_size == sizeof *hooks && hooks->send != NULL &&
+            hooks->persist != NULL && hooks->apply != NULL);
+}
+
+/* ------------------------------------------------------------- new and free */
+
+static int levels_init(struct craft_node *node)
+{
+    size_t size = CRAFT_EVENT_KIND_END * sizeof *node->health.levels;
+
+    node->health.levels = craft_memory_alloc(&node->config.allocator, size);
+    if (node->health.levels == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    memset(node->health.levels, 0, size);
+    return 0;
+}
+
+static int parts_init(struct craft_node *node)
+{
+    bool pull = node->delivery.pull;
+    int rv = craft_persist_init(node);
+
+    if (rv == 0 && (pull || node->hooks.fetch != NULL)) {
+        rv = craft_fetch_init(node);
+    }
+    if (rv == 0 && (pull || node->hooks.event != NULL)) {
+        rv = levels_init(node);
+    }
+    return rv;
+}
+
+static void node_init(struct craft_node *node, const craft_config *config,
+                      const craft_hooks *hooks, void *host)
+{
+    size_t spare = config->log_cache_bytes_max;
+
+    memset(node, 0, sizeof *node);
+    node->config = *config;
+    craft_memory_init(&node->config.allocator);
+    node->delivery.host = host;
+    node->delivery.pull = hooks == NULL;
+    if (hooks != NULL) {
+        node->hooks = *hooks;
+    }
+    /* What bursts need between two rounds of eviction is kept for the next. */
+    spare = spare > SIZE_MAX - config->uncommitted_bytes_max
+                ? SIZE_MAX
+                : spare + config->uncommitted_bytes_max;
+    craft_log_init(&node->log, &node->config.allocator, spare);
+    craft_random_init(&node->random, config->seed, config->id);
+    craft_elect_redraw(node);
+    node->out.message.struct_size = (uint32_t)sizeof(craft_message);
+    node->out.message.group = config->group;
+    node->out.message.from = config->id;
+    node->out.message.from_incarnation = config->incarnation;
+}
+
+int craft_node_new(const craft_config *config, const craft_hooks *hooks,
+                   void *host, craft_node **node_out)
+{
+    craft_allocator allocator;
+    struct craft_node *node;
+
+    if (config == NULL || node_out == NULL || !config_good(config) ||
+        !hooks_good(hooks)) {
+        return CRAFT_ERR_INVALID;
+    }
+    allocator = config->allocator;
+    craft_memory_init(&allocator);
+    node = craft_memory_alloc(&allocator, sizeof *node);
+    if (node == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    node_init(node, config, hooks, host);
+    if (parts_init(node) != 0) {
+        craft_node_destroy(node);
+        return CRAFT_ERR_NOMEM;
+    }
+    *node_out = node;
+    return 0;
+}
+
+CRAFT_INTERNAL void craft_node_destroy(struct craft_node *node)
+{
+    craft_allocator allocator = node->config.allocator;
+
+    craft_log_free(&node->log);
+    craft_peers_free(&node->peers, &allocator);
+    craft_members_pop(&node->configuration, 0, &allocator);
+    craft_members_pop(&node->following.decoded, 0, &allocator);
+    if (node->persist.tickets != NULL) {
+        craft_persist_free(node);
+    }
+    craft_propose_free(node);
+    craft_fetch_free(node);
+    if (node->health.levels != NULL) {
+        craft_memory_free(&allocator, node->health.levels,
+                          CRAFT_EVENT_KIND_END * sizeof *node->health.levels);
+    }
+    craft_memory_free(&allocator, node->scratch,
+                      node->scratch_max * sizeof *node->scratch);
+    craft_memory_free(&allocator, node, sizeof *node);
+}
+
+void craft_node_free(craft_node *node)
+{
+    if (node == NULL) {
+        return;
+    }
+    if (node->delivery.running) {
+        node->delivery.free_me = true;
+        return;
+    }
+    craft_node_destroy(node);
+}
+
+/* ---------------------------------------------------------------- beginning */
+
+/* Room for one entry that may be a configuration, which is then decoded. */
+static int entry_reserve(struct craft_node *node, const craft_entry *entry,
+                         struct craft_members **members_out)
+{
+    const craft_allocator *allocator = &node->config.allocator;
+    size_t size;
+    int rv =
+        craft_log_reserve(&node->log, 1, craft_log_space(entry->data_len), 1);
+
+    *members_out = NULL;
+    if (rv != 0 || entry->kind != CRAFT_ENTRY_CONFIGURATION) {
+        return rv;
+    }
+    size = craft_members_block_size(entry->data, entry->data_len,
+                                    node->config.members_max);
+    if (size == 0) {
+        return CRAFT_ERR_CORRUPT;
+    }
+    *members_out = craft_memory_alloc(allocator, size);
+    if (*members_out == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    craft_members_decode(entry->data, entry->data_len, size, *members_out);
+    (*members_out)->index = entry->index;
+    rv = craft_peers_reserve(&node->peers, allocator, (*members_out)->len);
+    if (rv != 0) {
+        craft_memory_free(allocator, *members_out, size);
+        *members_out = NULL;
+    }
+    return rv;
+}
+
+static int entry_add(struct craft_node *node, const craft_entry *entry)
+{
+    struct craft_members *members;
+    craft_entry own = *entry;
+    int rv = entry_reserve(node, entry, &members);
+
+    if (rv != 0) {
+        return rv;
+    }
+    own.token = 0;
+    craft_log_append(&node->log, &own);
+    if (members != NULL) {
+        craft_members_push(&node->configuration, members);
+    }
+    return 0;
+}
+
+int craft_node_bootstrap(craft_node *node, const craft_member *members,
+                         size_t members_len)
+{
+    craft_entry entry;
+    uint8_t *blob;
+    size_t blob_len;
+    int rv;
+
+    if (node == NULL || members == NULL ||
+        !craft_members_legal(members, members_len, node->config.members_max)) {
+        return CRAFT_ERR_INVALID;
+    }
+    if (node->phase != CRAFT_PHASE_NEW) {
+        return CRAFT_ERR_STATE;
+    }
+    blob_len = craft_members_blob_len(members, members_len);
+    blob = craft_memory_alloc(&node->config.allocator, blob_len);
+    if (blob == NULL) {
+        return CRAFT_ERR_NOMEM;
+    }
+    craft_members_found(members, members_len, blob);
+    memset(&entry, 0, sizeof entry);
+    entry.index = 1;
+    entry.term = 1;
+    entry.kind = CRAFT_ENTRY_CONFIGURATION;
+    entry.data = blob;
+    entry.data_len = blob_len;
+    rv = entry_add(node, &entry);
+    craft_memory_free(&node->config.allocator, blob, blob_len);
+    if (rv == 0) {
+        node->standing.term = 1;
+        node->phase = CRAFT_PHASE_BOOTSTRAPPED;
+    }
+    return rv;
+}
+
+int craft_node_restore(craft_node *node, const craft_restore *restore)
+{
+    if (node == NULL || restore == NULL ||
+        restore->struct_size != sizeof *restore ||
+        restore->term >= CRAFT_NUMBER_MAX ||
+        restore->voted_for >= CRAFT_NUMBER_MAX ||
+        restore->commit_hint >= CRAFT_NUMBER_MAX ||
+        restore->applied_index >= CRAFT_NUMBER_MAX) {
+        return CRAFT_ERR_INVALID;
+    }
+    if (node->phase != CRAFT_PHASE_NEW) {
+        return CRAFT_ERR_STATE;
+    }
+    if (restore->term == 0 && restore->voted_for != 0) {
+        return CRAFT_ERR_CORRUPT;
+    }
+    node->standing.term = restore->term;
+    craft_elect_restored(node, restore->voted_for);
+    node->commit_index = restore->commit_hint > restore->applied_index
+                             ? restore->commit_hint
+                             : restore->applied_index;
+    craft_apply_restored(node, restore->applied_index);
+    node->phase = CRAFT_PHASE_RESTORING;
+    return 0;
+}
+
+static bool restored_fits(const struct craft_node *node,
+                          const craft_entry *entry)
+{
+    return entry->index == node->log.last + 1 &&
+           entry->index < CRAFT_NUMBER_MAX - 1 && entry->term > 0 &&
+           entry->term >= node->log.last_term &&
+           entry->term <= node->standing.term &&
+           entry->kind >= CRAFT_ENTRY_COMMAND &&
+           entry->kind <= CRAFT_ENTRY_CONFIGURATION &&
+           entry->data_len <= UINT32_MAX &&
+           (entry->data != NULL || entry->data_len == 0);
+}
+
+/* Take back the entries after `last`: the batch is taken whole or not. */
+static void restore_undo(struct craft_node *node, craft_index last)
+{
+    if (node->log.last > last) {
+        craft_log_truncate(&node->log, last + 1, false);
+        node->log.truncated_from = 0; /* nothing was built upon it yet */
+        craft_members_pop(&node->configuration, last + 1,
+                          &node->config.allocator);
+    }
+}
+
+int craft_node_restore_entries(craft_node *node, const craft_entry *entries,
+                               size_t entries_len)
+{
+    craft_index last;
+
+    if (node == NULL || (entries == NULL && entries_len > 0)) {
+        return CRAFT_ERR_INVALID;
+    }
+    if (node->phase != CRAFT_PHASE_RESTORING) {
+        return CRAFT_ERR_STATE;
+    }
+    last = node->log.last;
+    for (size_t i = 0; i < entries_len; i++) {
+        int rv = restored_fits(node, &entries[i]) ? entry_add(node, &entries[i])
+                                                  : CRAFT_ERR_CORRUPT;
+
+        if (rv != 0) {
+            restore_undo(node, last);
+            return rv;
+        }
+    }
+    /* All of it is on the disk, so all of it can be fetched again. */
+    if (node->fetching.stretches != NULL) {
+        craft_log_evict(&node->log, node->log.last,
+                        node->config.log_cache_bytes_max);
+    }
+    craft_log_reclaim(&node->log, UINT64_MAX);
+    return 0;
+}
+
+int craft_node_start(craft_node *node)
+{
+    if (node == NULL) {
+        return CRAFT_ERR_INVALID;
+    }
+    if (node->phase >= CRAFT_PHASE_STARTED) {
+        return CRAFT_ERR_STATE;
+    }
+    if (node->commit_index > node->log.last) {
+        return CRAFT_ERR_CORRUPT;
+    }
+    if (node->phase == CRAFT_PHASE_RESTORING) {
+        craft_persist_restored(node);
+    }
+    if (node->phase == CRAFT_PHASE_BOOTSTRAPPED) {
+        node->commit_index = 1; /* the same on every server that has it */
+    }
+    node->phase = CRAFT_PHASE_STARTED;
+    craft_changed(node, CRAFT_FACT_LOG_GREW | CRAFT_FACT_COMMIT);
+    if (node->configuration != NULL) {
+        craft_changed(node, CRAFT_FACT_CONFIGURATION);
+    }
+    craft_leave(node);
+    return 0;
+}
+
+int craft_node_stop(craft_node *node)
+{
+    int rv;
+
+    if (node != NULL && node->phase < CRAFT_PHASE_STARTED) {
+        node->phase = CRAFT_PHASE_STOPPED;
+        return 0;
+    }
+    rv = craft_enter(node);
+    if (rv != 0) {
+        return rv;
+    }
+    node->phase = CRAFT_PHASE_STOPPED;
+    node->due = 0;
+    craft_changed(node, CRAFT_FACT_ENDED);
+    craft_leave(node);
+    return 0;
+}
