@@ -1,0 +1,247 @@
+#include "codec/codec.h"
+
+/*
+ * Whether the bytes begin like a message of this version whose two lengths
+ * fill them exactly. The fixed part may be longer than the kind's own: a
+ * later revision added fields that are safe to skip. Whole words only, so
+ * that a field is there or not, never in part.
+ */
+static int codec_open(const uint8_t *data, size_t data_len)
+{
+    uint64_t word;
+    uint32_t kind;
+    uint32_t fixed_len;
+    uint32_t known_len;
+    uint32_t body_len;
+
+    if (data == NULL || data_len == 0) {
+        return CRAFT_ERR_FORMAT;
+    }
+    /* What follows the first byte is of the version it names. */
+    if (data[CODEC_AT_VERSION] > CODEC_VERSION) {
+        return CRAFT_ERR_VERSION;
+    }
+    if (data[CODEC_AT_VERSION] != CODEC_VERSION ||
+        data_len < CODEC_HEADER_LEN || data_len > CODEC_MESSAGE_LEN_MAX) {
+        return CRAFT_ERR_FORMAT;
+    }
+    word = craft_load64(data);
+    kind = (uint32_t)(word >> 8) & 0xffu;
+    fixed_len = (uint32_t)(word >> 16) & 0xffffu;
+    body_len = (uint32_t)(word >> 32);
+    known_len = craft_codec_fixed_len(kind);
+    if (known_len == 0 || fixed_len < known_len || fixed_len % 8 != 0 ||
+        fixed_len > data_len || body_len != data_len - fixed_len) {
+        return CRAFT_ERR_FORMAT;
+    }
+    /* Only an append has a body. */
+    if (body_len != 0 && kind != CRAFT_MESSAGE_APPEND) {
+        return CRAFT_ERR_FORMAT;
+    }
+    return CRAFT_OK;
+}
+
+/* A u32 field whose word is filled up with zero. */
+static int codec_get_u32(uint32_t *value, const uint8_t *data)
+{
+    uint64_t word = craft_load64(data);
+
+    *value = (uint32_t)word;
+    return word <= UINT32_MAX ? CRAFT_OK : CRAFT_ERR_FORMAT;
+}
+
+static void codec_get_header(craft_message *message, const uint8_t *data)
+{
+    message->struct_size = (uint32_t)sizeof *message;
+    message->kind = data[CODEC_AT_KIND];
+    message->group = craft_load64(data + CODEC_AT_GROUP);
+    message->from = craft_load64(data + CODEC_AT_FROM);
+    message->from_incarnation = craft_load64(data + CODEC_AT_FROM_INCARNATION);
+    message->to = craft_load64(data + CODEC_AT_TO);
+    message->term = craft_load64(data + CODEC_AT_TERM);
+    message->round = craft_load64(data + CODEC_AT_ROUND);
+}
+
+static int codec_get_vote(craft_vote *vote, const uint8_t *data)
+{
+    vote->last_index = craft_load64(data + CODEC_AT_VOTE_LAST_INDEX);
+    vote->last_term = craft_load64(data + CODEC_AT_VOTE_LAST_TERM);
+    return codec_get_u32(&vote->flags, data + CODEC_AT_VOTE_FLAGS);
+}
+
+/* The entries themselves come later: see codec_get_entries(). */
+static int codec_get_append(craft_append *append, const uint8_t *data,
+                            size_t body_len)
+{
+    uint32_t entries_len;
+    int rv = codec_get_u32(&entries_len, data + CODEC_AT_APPEND_ENTRIES_LEN);
+
+    append->prev_index = craft_load64(data + CODEC_AT_APPEND_PREV_INDEX);
+    append->prev_term = craft_load64(data + CODEC_AT_APPEND_PREV_TERM);
+    append->commit = craft_load64(data + CODEC_AT_APPEND_COMMIT);
+    append->entries_len = entries_len;
+    /*
+     * A count is believed only as far as the bytes could hold it: it decides
+     * how much the caller allocates for the second attempt.
+     */
+    if (entries_len > body_len / CODEC_ENTRY_LEN) {
+        return CRAFT_ERR_FORMAT;
+    }
+    return rv;
+}
+
+static int codec_get_append_reply(craft_append_reply *reply,
+                                  const uint8_t *data)
+{
+    reply->match_index = craft_load64(data + CODEC_AT_APPEND_REPLY_MATCH_INDEX);
+    reply->rejected_index =
+        craft_load64(data + CODEC_AT_APPEND_REPLY_REJECTED_INDEX);
+    reply->hint_index = craft_load64(data + CODEC_AT_APPEND_REPLY_HINT_INDEX);
+    reply->hint_term = craft_load64(data + CODEC_AT_APPEND_REPLY_HINT_TERM);
+    return codec_get_u32(&reply->rejected,
+                         data + CODEC_AT_APPEND_REPLY_REJECTED);
+}
+
+/* All but the entries, of bytes that codec_open() has accepted. */
+static int codec_get_fixed(craft_message *message, const uint8_t *data,
+                           size_t body_len)
+{
+    int rv;
+
+    codec_get_header(message, data);
+    switch (message->kind) {
+    case CRAFT_MESSAGE_VOTE:
+        rv = codec_get_vote(&message->as.vote, data);
+        break;
+    case CRAFT_MESSAGE_VOTE_REPLY:
+        rv = codec_get_u32(&message->as.vote_reply.granted,
+                           data + CODEC_AT_VOTE_REPLY_GRANTED);
+        break;
+    case CRAFT_MESSAGE_APPEND:
+        rv = codec_get_append(&message->as.append, data, body_len);
+        break;
+    default:
+        rv = codec_get_append_reply(&message->as.append_reply, data);
+        break;
+    }
+    if (rv == CRAFT_OK && !craft_codec_is_sound(message)) {
+        rv = CRAFT_ERR_FORMAT;
+    }
+    return rv;
+}
+
+/*
+ * The bytes that an entry takes of the `left` ones, or 0 when it does not fit
+ * or its padding is not zero: hidden bytes would be stored and sent on.
+ */
+static uint64_t codec_entry_extent(const uint8_t *data, size_t left,
+                                   uint32_t data_len)
+{
+    uint64_t padded = codec_padded_len(data_len);
+    uint32_t used = data_len % 8u;
+
+    if (padded > left - CODEC_ENTRY_LEN) {
+        return 0;
+    }
+    /* The last word holds `used` bytes of data below the padding. */
+    if (used != 0 &&
+        craft_load64(data + CODEC_ENTRY_LEN + padded - 8) >> (8u * used) != 0) {
+        return 0;
+    }
+    return CODEC_ENTRY_LEN + padded;
+}
+
+/* Entries that fill the body exactly, in terms that do not fall. */
+static int codec_get_entries(const craft_message *message, craft_entry *entry,
+                             const uint8_t *data, size_t left)
+{
+    const craft_append *append = &message->as.append;
+    craft_term term = append->prev_term > 0 ? append->prev_term : 1;
+    craft_index index = append->prev_index;
+    craft_index last_index = index + append->entries_len;
+
+    while (index < last_index) {
+        uint64_t word;
+        uint64_t extent;
+
+        if (left < CODEC_ENTRY_LEN) {
+            return CRAFT_ERR_FORMAT;
+        }
+        word = craft_load64(data + CODEC_AT_ENTRY_KIND);
+        entry->index = ++index;
+        entry->term = craft_load64(data + CODEC_AT_ENTRY_TERM);
+        entry->token = 0;
+        entry->kind = (uint32_t)word;
+        entry->reserved = 0;
+        entry->data = data + CODEC_ENTRY_LEN;
+        entry->data_len = (size_t)(word >> 32);
+        extent = codec_entry_extent(data, left, (uint32_t)(word >> 32));
+        if (extent == 0 || entry->term < term ||
+            !codec_entry_kind_is_known(entry->kind)) {
+            return CRAFT_ERR_FORMAT;
+        }
+        term = entry->term;
+        data += extent;
+        left -= (size_t)extent;
+        entry++;
+    }
+    /* Terms do not fall, so the last one speaks for all. */
+    return left == 0 && term <= message->term ? CRAFT_OK : CRAFT_ERR_FORMAT;
+}
+
+int craft_message_decode(craft_message *message_out, craft_entry *entries,
+                         size_t entries_max, const uint8_t *data,
+                         size_t data_len)
+{
+    craft_message message;
+    size_t body_len;
+    int rv;
+
+    if (message_out == NULL || (entries == NULL && entries_max > 0)) {
+        return CRAFT_ERR_INVALID;
+    }
+    rv = codec_open(data, data_len);
+    if (rv != CRAFT_OK) {
+        return rv;
+    }
+    /* The whole union, so that no field of another kind is left open. */
+    memset(&message, 0, sizeof message);
+    body_len = craft_load32(data + CODEC_AT_BODY_LEN);
+    rv = codec_get_fixed(&message, data, body_len);
+    if (rv != CRAFT_OK) {
+        return rv;
+    }
+    if (message.kind == CRAFT_MESSAGE_APPEND) {
+        if (message.as.append.entries_len > entries_max) {
+            *message_out = message;
+            return CRAFT_ERR_ENTRIES;
+        }
+        rv = codec_get_entries(&message, entries, data + (data_len - body_len),
+                               body_len);
+        if (rv != CRAFT_OK) {
+            return rv;
+        }
+        if (message.as.append.entries_len > 0) {
+            message.as.append.entries = entries;
+        }
+    }
+    *message_out = message;
+    return CRAFT_OK;
+}
+
+int craft_frame_peek(const uint8_t *data, size_t data_len, uint64_t *group_out,
+                     craft_id *to_out)
+{
+    int rv;
+
+    if (group_out == NULL || to_out == NULL) {
+        return CRAFT_ERR_INVALID;
+    }
+    rv = codec_open(data, data_len);
+    if (rv != CRAFT_OK) {
+        return rv;
+    }
+    *group_out = craft_load64(data + CODEC_AT_GROUP);
+    *to_out = craft_load64(data + CODEC_AT_TO);
+    return CRAFT_OK;
+}

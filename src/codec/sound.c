@@ -1,0 +1,94 @@
+/*
+ * What both directions refuse. An entry or a number that the core would have
+ * to trust later (an index near 2^64, a log position without a term) is
+ * stopped here, and once more in the core for hosts without this codec.
+ */
+#include "codec/codec.h"
+
+CRAFT_INTERNAL uint32_t craft_codec_fixed_len(uint32_t kind)
+{
+    switch (kind) {
+    case CRAFT_MESSAGE_VOTE:
+        return CODEC_VOTE_LEN;
+    case CRAFT_MESSAGE_VOTE_REPLY:
+        return CODEC_VOTE_REPLY_LEN;
+    case CRAFT_MESSAGE_APPEND:
+        return CODEC_APPEND_LEN;
+    case CRAFT_MESSAGE_APPEND_REPLY:
+        return CODEC_APPEND_REPLY_LEN;
+    default:
+        return 0;
+    }
+}
+
+/* A member's id: 0 is nobody. */
+static int codec_id_is_sound(craft_id id)
+{
+    return id != 0 && id < CRAFT_NUMBER_MAX;
+}
+
+/*
+ * A place in the sender's log: an index with a term of its own, none of a
+ * term the sender has not reached; or the beginning, before the first entry.
+ */
+static int codec_place_is_sound(craft_index index, craft_term term,
+                                craft_term term_max)
+{
+    if (index == 0 || term == 0) {
+        return index == 0 && term == 0;
+    }
+    return index < CRAFT_NUMBER_MAX && term <= term_max;
+}
+
+static int codec_vote_is_sound(const craft_message *message)
+{
+    const craft_vote *vote = &message->as.vote;
+
+    /* Flags change what is asked: one we do not know cannot be skipped. */
+    return vote->flags == 0 &&
+           codec_place_is_sound(vote->last_index, vote->last_term,
+                                message->term);
+}
+
+static int codec_append_is_sound(const craft_message *message)
+{
+    const craft_append *append = &message->as.append;
+
+    return codec_place_is_sound(append->prev_index, append->prev_term,
+                                message->term) &&
+           append->commit < CRAFT_NUMBER_MAX &&
+           append->entries_len < CRAFT_NUMBER_MAX - append->prev_index;
+}
+
+static int codec_append_reply_is_sound(const craft_message *message)
+{
+    const craft_append_reply *reply = &message->as.append_reply;
+
+    return reply->rejected <= 1 && reply->match_index < CRAFT_NUMBER_MAX &&
+           reply->rejected_index < CRAFT_NUMBER_MAX &&
+           codec_place_is_sound(reply->hint_index, reply->hint_term,
+                                message->term);
+}
+
+CRAFT_INTERNAL int craft_codec_is_sound(const craft_message *message)
+{
+    CRAFT_ASSERT(craft_codec_fixed_len(message->kind) != 0);
+
+    /* Whoever sends has seen an election: term 0 comes from nobody. */
+    if (!codec_id_is_sound(message->from) || !codec_id_is_sound(message->to) ||
+        message->from == message->to || message->term == 0 ||
+        message->term >= CRAFT_NUMBER_MAX ||
+        message->round >= CRAFT_NUMBER_MAX) {
+        return 0;
+    }
+    switch (message->kind) {
+    case CRAFT_MESSAGE_VOTE:
+        return codec_vote_is_sound(message);
+    case CRAFT_MESSAGE_VOTE_REPLY:
+        return message->as.vote_reply.granted <= 1;
+    case CRAFT_MESSAGE_APPEND:
+        return codec_append_is_sound(message);
+    default:
+        return codec_append_reply_is_sound(message);
+    }
+}
