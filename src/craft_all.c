@@ -7,6 +7,7 @@
  */
 #define CRAFT_AMALGAMATION 1
 
+/* clang-format off */
 #include "base/assert.c"
 #include "base/crc32c.c"
 #include "base/memory.c"
@@ -31,6 +32,9 @@
 #include "engine/role.c"
 #include "engine/settle.c"
 #include "engine/step.c"
+#include "codec/decode.c"
+#include "codec/encode.c"
+#include "codec/sound.c"
 #include "api/check.c"
 #include "api/delivery.c"
 #include "api/describe.c"
@@ -38,3 +42,4 @@
 #include "api/look.c"
 #include "api/node.c"
 #include "api/receive_bytes.c"
+/* clang-format on */

@@ -54,23 +54,23 @@ static const char *const event_names[] = {
     "peer", "storage", "refused", "fetch",
 };
 
+#define DATA_SHOWN 24u
+
 /* Printable bytes as they are, up to a few; the rest as a count. */
-static void describe_data(struct line *line, const craft_entry *entry)
+static void describe_data(struct line *line, const uint8_t *data,
+                          size_t data_len)
 {
-    size_t shown = entry->data_len < 24 ? entry->data_len : 24;
-
     line_add(line, " \"");
-    for (size_t i = 0; i < shown; i++) {
-        uint8_t byte = entry->data[i];
+    for (size_t i = 0; i < data_len && i < DATA_SHOWN; i++) {
+        bool plain =
+            data[i] >= 32 && data[i] < 127 && data[i] != '"' && data[i] != '\\';
 
-        if (byte >= 32 && byte < 127 && byte != '"' && byte != '\\') {
-            line_add(line, "%c", byte);
-        } else {
-            line_add(line, "\\x%02x", byte);
-        }
+        line_add(line, plain ? "%c" : "\\x%02x", data[i]);
     }
-    line_add(line, shown < entry->data_len ? "\"+%zu" : "\"",
-             entry->data_len - shown);
+    line_add(line, "\"");
+    if (data_len > DATA_SHOWN) {
+        line_add(line, "+%zu", data_len - DATA_SHOWN);
+    }
 }
 
 static void describe_entries(struct line *line, const craft_entry *entries,
@@ -87,7 +87,7 @@ static void describe_entries(struct line *line, const craft_entry *entries,
         } else if (entry->kind == CRAFT_ENTRY_CONFIGURATION) {
             line_add(line, " configuration");
         } else {
-            describe_data(line, entry);
+            describe_data(line, entry->data, entry->data_len);
         }
     }
     line_add(line, "]");

@@ -6,8 +6,8 @@
 #include "core/persist.h"
 #include "core/propose.h"
 
-#define KIB 1024u
-#define MIB (1024u * 1024u)
+#define KIB ((size_t)1024)
+#define MIB (KIB * KIB)
 #define TOKENS_LIMIT (1u << 28)
 
 void craft_config_init(craft_config *config, size_t struct_size)
@@ -373,7 +373,10 @@ int craft_node_stop(craft_node *node)
 {
     int rv;
 
-    if (node != NULL && node->phase < CRAFT_PHASE_STARTED) {
+    if (node == NULL) {
+        return CRAFT_ERR_INVALID;
+    }
+    if (node->phase < CRAFT_PHASE_STARTED) {
         node->phase = CRAFT_PHASE_STOPPED;
         return 0;
     }

@@ -14,7 +14,7 @@ static craft_index apply_limit(const struct craft_node *node)
     return node->commit_index < durable ? node->commit_index : durable;
 }
 
-/* The entry and how far those behind it reach; NULL when it is to be fetched. */
+/* The entry, and how far those behind it reach; NULL: it is to be fetched. */
 static const craft_entry *apply_entry(const struct craft_node *node,
                                       craft_index index, craft_index *last_out)
 {

@@ -97,13 +97,12 @@ static int stretch_reserve(struct craft_node *node,
         return CRAFT_ERR_NOMEM;
     }
     stretch->entries_max = entries;
-    if (data > 0) {
-        stretch->data = craft_memory_alloc(allocator, data);
-        if (stretch->data == NULL) {
-            return CRAFT_ERR_NOMEM;
-        }
-        stretch->data_max = data;
+    data += data == 0; /* an allocator is not asked for nothing */
+    stretch->data = craft_memory_alloc(allocator, data);
+    if (stretch->data == NULL) {
+        return CRAFT_ERR_NOMEM;
     }
+    stretch->data_max = data;
     return 0;
 }
 

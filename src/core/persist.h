@@ -10,8 +10,8 @@
  *  - durable.match <= every open ticket's match <= log.last;
  *  - OK for a ticket covers all earlier ones; NOSPACE or an error for one
  *    voids all later ones;
- *  - a truncation lowers every match before anything reads one, so that a late ending cannot
- *    make a rewritten entry durable (the ABA of etcd's async storage notes).
+ *  - a truncation lowers every match before anything reads one, so that a
+ *    late ending cannot make a rewritten entry durable.
  */
 #ifndef CRAFT_CORE_PERSIST_H
 #define CRAFT_CORE_PERSIST_H

@@ -105,8 +105,21 @@ def check_file(report, path):
             check_source(report, path, line, room, name)
 
 
+def check_amalgamation(report):
+    """src/craft_all.c has every .c file of the core."""
+    path = os.path.join(tidy.ROOT, "src", "craft_all.c")
+    has = {match[2] for match in INCLUDE.finditer(tidy.read(path))}
+    for source in tidy.c_files(("src",)):
+        name = os.path.relpath(source, os.path.join(tidy.ROOT, "src"))
+        room = name.split(os.sep)[0]
+        if name.endswith(".c") and os.sep in name and \
+                room not in ("wal", "host", "sim") and name not in has:
+            report.fault(path, 1, "lacks %s" % name)
+
+
 def main():
     report = tidy.Report("imports")
+    check_amalgamation(report)
     for path in tidy.c_files(("src", "include", "examples")):
         report.looked_at += 1
         check_file(report, path)
