@@ -146,6 +146,7 @@ struct craft_persistence {
     uint64_t oldest; /* oldest open ticket; == next when none is */
     uint64_t next;   /* the next ticket to hand out */
     bool full;       /* NOSPACE: entries wait for a tick */
+    bool stuck;      /* not even the hard state fits: it waits, too */
     bool retry;      /* that tick came */
 };
 

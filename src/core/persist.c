@@ -118,6 +118,8 @@ CRAFT_INTERNAL int craft_persist_voided(struct craft_node *node,
                  ? persist->durable
                  : persist->tickets[(ticket - 1) & persist->mask];
     before.voided = true;
+    persist->stuck =
+        persist->tickets[ticket & persist->mask].match == before.match;
     for (uint64_t t = ticket; t != persist->next; t++) {
         persist->tickets[t & persist->mask] = before;
     }
@@ -131,6 +133,7 @@ CRAFT_INTERNAL int craft_persist_voided(struct craft_node *node,
 CRAFT_INTERNAL void craft_persist_retry(struct craft_node *node)
 {
     if (node->persist.full) {
+        node->persist.stuck = false;
         node->persist.retry = true;
         craft_changed(node, CRAFT_FACT_LOG_GREW);
     }
@@ -141,7 +144,8 @@ static uint32_t persist_hard_state(const struct craft_node *node,
                                    const struct craft_stored *newest)
 {
     if (CRAFT_LIKELY(newest->term == node->standing.term &&
-                     newest->voted_for == node->election.voted_for)) {
+                     newest->voted_for == node->election.voted_for) ||
+        node->persist.stuck) {
         return 0;
     }
     return CRAFT_PERSIST_HARD_STATE;
