@@ -27,11 +27,11 @@ typedef struct craft_host craft_host; /* opaque */
 
 /* What the host adds to enum craft_error; see craft_host_error_text(). */
 enum craft_host_error {
-    CRAFT_HOST_ERR_SYSTEM = -401,  /* a system call failed */
-    CRAFT_HOST_ERR_ADDRESS = -402, /* no "host:port", or not to be bound */
-    CRAFT_HOST_ERR_LINK = -403,    /* no connection to that server now */
-    CRAFT_HOST_ERR_STORAGE = -404, /* the log cannot be read or written */
-    CRAFT_HOST_ERR_FOREIGN = -405  /* a data directory of another server */
+    CRAFT_HOST_ERR_SYSTEM = -501,  /* a system call failed */
+    CRAFT_HOST_ERR_ADDRESS = -502, /* no "host:port", or not to be bound */
+    CRAFT_HOST_ERR_LINK = -503,    /* no connection to that server now */
+    CRAFT_HOST_ERR_STORAGE = -504, /* the log cannot be read or written */
+    CRAFT_HOST_ERR_FOREIGN = -505  /* a data directory of another server */
 };
 
 /* One server of the cluster list. Frozen: stands in arrays. */
@@ -81,6 +81,11 @@ typedef struct craft_host_options {
                                  when that is faster [0] */
     size_t wal_segment_bytes; /* [the log's own default] */
 
+    /* Instead of the system's, for tests: see craft/wal.h [NULL]. Borrowed
+     * until craft_host_close(). The directory is made by the system's. */
+    const struct craft_wal_files *wal_files;
+    void *wal_files_ctx;
+
     size_t link_bytes_max;  /* waiting to be sent, per peer [8 MiB] */
     size_t queue_bytes_max; /* proposals of other threads [4 MiB] */
     uint32_t accepted_max;  /* peer connections accepted at once [64] */
@@ -95,8 +100,8 @@ typedef struct craft_host_options {
     craft_index applied_index; /* where a durable state machine stands [0:
                                   it starts empty] */
 
-    /* One line without newline, borrowed for this call. May be called by the
-     * host's own threads, one at a time. NULL: silent. */
+    /* One line without newline, borrowed for this call; on the loop thread.
+     * NULL: silent. */
     void (*log)(void *log_ctx, int level, const char *text);
     void *log_ctx;
 
