@@ -49,7 +49,7 @@ enum craft_wal_error {
     CRAFT_WAL_ERR_VERSION = -412  /* a format from the future */
 };
 
-/* The largest record, encoded: 40 bytes, and 16 to 23 more per entry. */
+/* The largest record, encoded: 80 bytes, and 16 to 23 more per entry. */
 #define CRAFT_WAL_RECORD_BYTES_MAX ((size_t)1 << 30)
 #define CRAFT_WAL_SEGMENT_BYTES_MIN ((uint64_t)4096)
 #define CRAFT_WAL_SEGMENT_BYTES_MAX ((uint64_t)1 << 30)

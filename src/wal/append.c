@@ -1,0 +1,442 @@
+#include "wal/wal.h"
+
+/* Why a group of records ends where it ends; errors are negative. */
+enum group_stop {
+    GROUP_ALL = 0,  /* no record is left */
+    GROUP_FULL = 1, /* large enough for one write */
+    GROUP_ROLL = 2  /* the next record does not fit into the segment */
+};
+
+/* Records that go out in one write; nothing of it is published before. */
+struct group {
+    const craft_persist *records;
+    size_t records_len;
+    size_t taken;
+    uint32_t start; /* of the write, in the segment */
+    uint32_t end;
+    uint32_t check;
+    uint32_t roll_len; /* GROUP_ROLL: bytes of the record that did not fit */
+    struct craft_wal_state state;
+    uint32_t offsets[CRAFT_WAL_GROUP_RECORDS];
+};
+
+/* ---------------------------------------------------------------- limits */
+
+/* Kept free for records without entries: a vote, when the disk is full. */
+static uint32_t reserve_of(uint32_t size)
+{
+    uint32_t reserve = size / 8 & ~(CRAFT_WAL_SECTOR - 1);
+
+    return reserve < 65536u ? reserve : 65536u;
+}
+
+/* Where records must end: the last sector is the seal's. */
+static uint32_t limit_of(uint32_t size, uint32_t flags)
+{
+    uint32_t limit = size - CRAFT_WAL_SECTOR;
+
+    return flags & CRAFT_WAL_RECORD_ENTRIES ? limit - reserve_of(size) : limit;
+}
+
+/* The size of a segment that takes one record of len bytes. */
+static uint32_t size_for(const struct craft_wal *wal, uint32_t len)
+{
+    uint32_t need = CRAFT_WAL_SEGMENT_BEGIN + len;
+
+    if (need <= limit_of(wal->segment_bytes, CRAFT_WAL_RECORD_ENTRIES)) {
+        return wal->segment_bytes;
+    }
+    return (need + CRAFT_WAL_SECTOR + 65536u + 4095u) & ~4095u;
+}
+
+int craft_wal_index_reserve(struct craft_wal *wal, size_t more)
+{
+    struct craft_wal_index *index = &wal->shared.index;
+    size_t cap = index->places_cap == 0 ? 256 : index->places_cap * 2;
+    struct craft_wal_place *places;
+
+    if (index->places_cap - index->places_len >= more) {
+        return 0;
+    }
+    places = craft_wal_realloc(wal, index->places,
+                               index->places_cap * sizeof *places,
+                               cap * sizeof *places);
+    if (places == NULL) {
+        return CRAFT_WAL_ERR_NOMEM;
+    }
+    index->places = places;
+    index->places_cap = cap;
+    return 0;
+}
+
+/* ----------------------------------------------------------------- groups */
+
+static int record_refused(struct craft_wal *wal,
+                          const struct craft_persist *record, const char *why)
+{
+    struct craft_wal_problem problem = {
+        .error = CRAFT_WAL_ERR_INVALID,
+        .index = record->first_index,
+        .what = why,
+        .remedy = "this record was not written",
+    };
+
+    return craft_wal_complain(wal, &problem);
+}
+
+/* Encode one record at the end of the batch. */
+static int group_add(struct craft_wal *wal, struct group *group,
+                     const craft_persist *persist,
+                     const struct craft_wal_summary *summary, uint32_t len)
+{
+    struct craft_wal_buffer *batch = &wal->batch;
+    struct craft_wal_record record = {
+        .prev = group->check,
+        .length = len,
+        .synced = wal->active.synced,
+        .flags = summary->flags,
+        .group = wal->group,
+    };
+    int rv = craft_wal_buffer_reserve(wal, batch, batch->len + len);
+    uint8_t *data;
+    size_t body_len;
+
+    if (rv != 0) {
+        return rv;
+    }
+    data = batch->data + batch->len;
+    len -= CRAFT_WAL_RECORD_LEN;
+    body_len = craft_wal_persist_encode(persist, data + CRAFT_WAL_RECORD_LEN);
+    CRAFT_ASSERT(body_len == len);
+    craft_wal_record_finish(&record, wal->active.seed ^ group->end, data);
+    batch->len += record.length;
+    group->offsets[group->taken] = group->end;
+    group->end += record.length;
+    group->check = record.check;
+    craft_wal_state_apply(&group->state, summary);
+    return 0;
+}
+
+/* Take the next record into the group, or say why not. */
+static int group_take(struct craft_wal *wal, struct group *group)
+{
+    const craft_persist *persist = &group->records[group->taken];
+    struct craft_wal_summary summary;
+    uint32_t len = (uint32_t)craft_wal_persist_len(persist, &summary);
+    const char *wrong;
+
+    if (len == 0) {
+        return record_refused(wal, persist, "a record that cannot be stored");
+    }
+    wrong = craft_wal_state_check(&group->state, &summary);
+    if (wrong != NULL) {
+        return record_refused(wal, persist, wrong);
+    }
+    if (summary.flags == 0) {
+        group->offsets[group->taken] = group->end;
+        return 0;
+    }
+    if (wal->active.sealed || len > limit_of(wal->active.size, summary.flags) ||
+        group->end > limit_of(wal->active.size, summary.flags) - len) {
+        group->roll_len = len;
+        return GROUP_ROLL;
+    }
+    return group_add(wal, group, persist, &summary, len);
+}
+
+/* Encode records until there is a reason to stop. */
+static int group_fill(struct craft_wal *wal, struct group *group)
+{
+    const struct craft_wal_active *active = &wal->active;
+    int rv = 0;
+
+    wal->batch.len = 0;
+    group->taken = 0;
+    group->start = active->position;
+    group->end = active->position;
+    group->check = active->check;
+    if (!active->begun) {
+        rv =
+            craft_wal_buffer_reserve(wal, &wal->batch, CRAFT_WAL_SEGMENT_BEGIN);
+        if (rv != 0) {
+            return rv;
+        }
+        craft_wal_segment_begin(wal, &group->state, wal->batch.data,
+                                &group->check);
+        wal->batch.len = CRAFT_WAL_SEGMENT_BEGIN;
+        group->start = 0;
+        group->end = CRAFT_WAL_SEGMENT_BEGIN;
+    }
+    while (group->taken < group->records_len) {
+        if (group->taken == CRAFT_WAL_GROUP_RECORDS ||
+            wal->batch.len >= CRAFT_WAL_BATCH_BYTES) {
+            return GROUP_FULL;
+        }
+        rv = group_take(wal, group);
+        if (rv != 0) {
+            return rv;
+        }
+        group->taken++;
+    }
+    return GROUP_ALL;
+}
+
+/*
+ * Write the batch at `start`. When there was no room for it, what was written
+ * of it is made zeroes again, durably: left there, its later records would be
+ * found by recovery behind those that take its place.
+ */
+static int batch_write(struct craft_wal *wal, uint32_t start)
+{
+    const struct craft_wal_file *file = &wal->active.file;
+    int rv =
+        craft_wal_file_write(wal, file, wal->batch.data, wal->batch.len, start);
+    if (rv == 0) {
+        return 0;
+    }
+    if (rv != CRAFT_WAL_ERR_NOSPACE ||
+        craft_wal_file_zero(wal, file, start, start + wal->batch.len) != 0 ||
+        craft_wal_file_sync(wal, file, 0) != 0) {
+        return craft_wal_fail(wal, CRAFT_WAL_ERR_IO);
+    }
+    return rv;
+}
+
+/* Let readers see what was written. */
+static void group_publish(struct craft_wal *wal, const struct group *group)
+{
+    struct craft_wal_shared *shared = &wal->shared;
+
+    (void)pthread_mutex_lock(&wal->mutex);
+    for (size_t i = 0; i < group->taken; i++) {
+        const craft_persist *record = &group->records[i];
+
+        if (record->flags & CRAFT_PERSIST_TRUNCATE) {
+            craft_wal_index_truncate(&shared->index, record->truncate_from);
+            shared->generation++;
+        }
+        if (record->flags & CRAFT_PERSIST_ENTRIES) {
+            struct craft_wal_place place = {
+                .index = record->first_index,
+                .sequence = wal->active.sequence,
+                .offset = group->offsets[i],
+            };
+
+            craft_wal_index_note(&shared->index, &place);
+        }
+    }
+    shared->state = group->state;
+    shared->end = group->end;
+    shared->empty = 0;
+    shared->records += group->taken;
+    shared->bytes += group->end - group->start;
+    (void)pthread_mutex_unlock(&wal->mutex);
+}
+
+static int group_write(struct craft_wal *wal, const struct group *group)
+{
+    int rv;
+
+    if (group->taken == 0 || group->offsets[0] == group->end) {
+        return 0; /* nothing but records without meaning */
+    }
+    rv = batch_write(wal, group->start);
+    if (rv != 0) {
+        return rv;
+    }
+    wal->active.begun = 1;
+    wal->active.end = group->end;
+    wal->active.position = group->end;
+    wal->active.check = group->check;
+    group_publish(wal, group);
+    return 0;
+}
+
+/* ------------------------------------------------------------------- roll */
+
+/* The last record of a segment: all of it is on the disk before the next one
+ * takes its first. */
+static int segment_seal(struct craft_wal *wal)
+{
+    struct craft_wal_active *active = &wal->active;
+    struct craft_wal_record record = {
+        .prev = active->check,
+        .length = CRAFT_WAL_RECORD_LEN,
+        .synced = active->synced,
+        .flags = CRAFT_WAL_RECORD_SEAL,
+        .group = wal->group,
+    };
+    int rv = craft_wal_buffer_reserve(wal, &wal->batch, record.length);
+
+    if (rv != 0) {
+        return rv;
+    }
+    craft_wal_record_finish(&record, active->seed ^ active->position,
+                            wal->batch.data);
+    wal->batch.len = record.length;
+    rv = batch_write(wal, active->position);
+    if (rv != 0) {
+        return rv;
+    }
+    active->end = active->position + record.length;
+    active->check = record.check;
+    active->sealed = 1;
+    return craft_wal_sync(wal);
+}
+
+/* The sealed segment makes way for the one prepared; under helper. */
+static void segment_switch(struct craft_wal *wal)
+{
+    struct craft_wal_active *active = &wal->active;
+
+    craft_wal_file_close(wal, &active->file);
+    active->file = wal->next.file;
+    wal->next.file.handle = CRAFT_WAL_NO_FILE;
+    active->sequence++;
+    active->seed = craft_wal_seed(wal->store_id, active->sequence);
+    active->prev_end = active->end;
+    active->prev_check = active->check;
+    active->size = wal->next.size;
+    active->end = 0;
+    active->position = 0;
+    active->synced = 0;
+    active->begun = 0;
+    active->sealed = 0;
+    (void)pthread_mutex_lock(&wal->mutex);
+    wal->shared.sequence = active->sequence;
+    wal->shared.size = active->size;
+    wal->shared.end = 0;
+    wal->shared.prepared = 0;
+    (void)pthread_mutex_unlock(&wal->mutex);
+}
+
+/* The segment in use has no record yet, and is too small for its first. */
+static int segment_grow(struct craft_wal *wal, uint32_t size)
+{
+    struct craft_wal_active *active = &wal->active;
+    int rv = craft_wal_file_zero(wal, &active->file, active->size, size);
+
+    if (rv == 0) {
+        rv = craft_wal_file_sync(wal, &active->file, 1);
+        if (rv != 0) {
+            return craft_wal_fail(wal, CRAFT_WAL_ERR_IO);
+        }
+        active->size = size;
+    }
+    return rv; /* left longer than its header will say: that does no harm */
+}
+
+/* Go on in the next segment, with room for a record of len bytes. */
+static int segment_roll(struct craft_wal *wal, uint32_t len)
+{
+    struct craft_wal_active *active = &wal->active;
+    int rv = 0;
+
+    if (!active->begun) {
+        return segment_grow(wal, size_for(wal, len));
+    }
+    /* See craft_wal_prepare(): no file may follow before. */
+    if (active->synced == 0) {
+        rv = craft_wal_sync(wal);
+    }
+    if (rv != 0) {
+        return rv;
+    }
+    (void)pthread_mutex_lock(&wal->helper);
+    rv = craft_wal_segment_ensure_next(wal, active->sequence,
+                                       size_for(wal, len));
+    if (rv == 0 && !active->sealed) {
+        rv = segment_seal(wal);
+    }
+    if (rv == 0) {
+        segment_switch(wal);
+    }
+    (void)pthread_mutex_unlock(&wal->helper);
+    return rv;
+}
+
+/* ----------------------------------------------------------------- public */
+
+static int append(struct craft_wal *wal, const craft_persist *records,
+                  size_t records_len, size_t *appended_len)
+{
+    struct group group = {.state = wal->shared.state};
+    int stop;
+    int rv;
+
+    do {
+        if (atomic_load(&wal->failed) != 0) {
+            return CRAFT_WAL_ERR_FAILED;
+        }
+        group.records = records + *appended_len;
+        group.records_len = records_len - *appended_len;
+        rv = craft_wal_index_reserve(wal, CRAFT_WAL_GROUP_RECORDS);
+        if (rv != 0) {
+            return rv;
+        }
+        stop = group_fill(wal, &group);
+        rv = group_write(wal, &group);
+        if (rv != 0) {
+            return rv;
+        }
+        *appended_len += group.taken;
+        if (stop == GROUP_ROLL) {
+            stop = segment_roll(wal, group.roll_len);
+            if (stop == 0) {
+                stop = GROUP_FULL;
+            }
+        }
+    } while (stop > 0);
+    return stop;
+}
+
+int craft_wal_append(craft_wal *wal, const craft_persist *records,
+                     size_t records_len, size_t *appended_len)
+{
+    size_t appended = 0;
+    int rv;
+
+    if (wal == NULL || (records == NULL && records_len > 0)) {
+        rv = CRAFT_WAL_ERR_INVALID;
+    } else {
+        rv = append(wal, records, records_len, &appended);
+    }
+    if (appended_len != NULL) {
+        *appended_len = appended;
+    }
+    return rv;
+}
+
+int craft_wal_sync(craft_wal *wal)
+{
+    struct craft_wal_active *active;
+    unsigned wants = CRAFT_WAL_WANTS_MARK;
+
+    if (wal == NULL) {
+        return CRAFT_WAL_ERR_INVALID;
+    }
+    if (atomic_load(&wal->failed) != 0) {
+        return CRAFT_WAL_ERR_FAILED;
+    }
+    active = &wal->active;
+    if (active->end == active->synced) {
+        return 0;
+    }
+    if (craft_wal_file_sync(wal, &active->file, 0) != 0) {
+        return craft_wal_fail(wal, CRAFT_WAL_ERR_IO);
+    }
+    active->synced = active->end;
+    active->position = craft_wal_align(active->end);
+    (void)pthread_mutex_lock(&wal->mutex);
+    wal->shared.durable.sequence = active->sequence;
+    wal->shared.durable.offset = active->end;
+    wal->shared.durable.check = active->check;
+    wal->shared.durable.last_index = wal->shared.state.last_index;
+    wal->shared.syncs++;
+    if (!wal->shared.prepared) {
+        wants |= CRAFT_WAL_WANTS_PREPARE;
+    }
+    (void)pthread_mutex_unlock(&wal->mutex);
+    (void)atomic_fetch_or(&wal->wants, wants);
+    return 0;
+}
