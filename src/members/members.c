@@ -123,6 +123,16 @@ CRAFT_INTERNAL void craft_members_found(const craft_member *members,
     craft_store32(at + 4, 0);
 }
 
+static bool bytes_zero(const uint8_t *bytes, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && bytes[i] == 0) {
+        i++;
+    }
+    return i == len;
+}
+
 /* Read one member at *at, move on; false when it is not whole or not legal. */
 static bool member_decode(const uint8_t **at, const uint8_t *end,
                           craft_member *member)
@@ -148,7 +158,9 @@ static bool member_decode(const uint8_t **at, const uint8_t *end,
     member->address_len = (size_t)address_len;
     member->address = from;
     *at = from + members_pad(member->address_len);
-    return member_legal(member);
+    return bytes_zero(from + member->address_len,
+                      members_pad(member->address_len) - member->address_len) &&
+           member_legal(member);
 }
 
 static bool blob_frame_good(const uint8_t *blob, size_t blob_len)
