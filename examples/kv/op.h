@@ -1,0 +1,67 @@
+/*
+ * op: the commands that travel in the log, and what they do to the store.
+ *
+ * An operation is computed when its entry is applied, once on every server,
+ * from the store and its own bytes alone: so all stores stay equal. Its
+ * reply is written by the same function; only the server that was asked sends
+ * it. Operations that only read go through the log as well, and so see
+ * everything that was acknowledged before them.
+ *
+ * Bytes: format (1), code, then each argument as a length (7 bits per byte,
+ * low first, the high bit on all but the last) and that many bytes.
+ */
+#ifndef KV_OP_H
+#define KV_OP_H
+
+#include "store.h"
+
+/* These stand in logs: numbers are never used for something else. */
+enum kv_op_code {
+    KV_OP_GET = 1,     /* key */
+    KV_OP_SET = 2,     /* key value */
+    KV_OP_SET_NX = 3,  /* key value: only when the key is absent */
+    KV_OP_SET_XX = 4,  /* key value: only when it is there */
+    KV_OP_DEL = 5,     /* key... */
+    KV_OP_EXISTS = 6,  /* key... */
+    KV_OP_INCRBY = 7,  /* key, 8 bytes: the difference, low byte first */
+    KV_OP_APPEND = 8,  /* key value */
+    KV_OP_STRLEN = 9,  /* key */
+    KV_OP_MGET = 10,   /* key... */
+    KV_OP_MSET = 11,   /* (key value)... */
+    KV_OP_DBSIZE = 12, /* */
+    KV_OP_KEYS = 13,   /* pattern */
+    KV_OP_END = 14
+};
+
+/* Part of the state machine: all servers must agree on it. */
+#define KV_OP_VALUE_BYTES_MAX ((size_t)1 << 20)
+
+/* Longest encoding of a length, and of what stands before the arguments. */
+enum {
+    KV_OP_LENGTH_MAX = 10,
+    KV_OP_HEAD_LEN = 2
+};
+
+/* Encoding: the head, then the arguments. */
+void kv_op_begin(struct kv_buffer *out, int code);
+void kv_op_argument(struct kv_buffer *out, struct kv_slice argument);
+void kv_op_number(struct kv_buffer *out, int64_t number);
+
+enum kv_op_error {
+    KV_OP_ERR_FORMAT = -1, /* no operation: all servers pass over it */
+    KV_OP_ERR_LATER = -2   /* of a later version of this program */
+};
+
+/*
+ * Check bytes of the log. Returns the code, or an error.
+ */
+int kv_op_check(struct kv_slice op);
+
+/* 1 for a code that leaves the store as it is: needless when nobody waits. */
+int kv_op_only_reads(int code);
+
+/* Carry out what kv_op_check() took; appends exactly one reply. */
+void kv_op_run(struct kv_store *store, struct kv_slice op,
+               struct kv_buffer *reply);
+
+#endif

@@ -1,0 +1,206 @@
+/* A client's commands without an answer: examples/kv/pipeline.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kv/pipeline.h"
+
+static uint64_t push(struct kv_pipeline *pipeline, const char *op,
+                     uint64_t deadline_ns)
+{
+    kv_buffer_append(&pipeline->ops, op, strlen(op));
+    return kv_pipeline_push(pipeline, deadline_ns);
+}
+
+static void answer(struct kv_pipeline *pipeline, uint64_t serial,
+                   const char *text, struct kv_buffer *out)
+{
+    struct kv_buffer *reply = kv_pipeline_reply(pipeline, serial, out);
+
+    kv_buffer_append(reply, text, strlen(text));
+    kv_pipeline_answered(pipeline, serial, out);
+}
+
+static void assert_sent(struct kv_buffer *out, const char *expected)
+{
+    assert_int_equal(kv_buffer_len(out), strlen(expected));
+    if (expected[0] != '\0')
+        assert_memory_equal(kv_buffer_data(out), expected, strlen(expected));
+    kv_buffer_clear(out);
+}
+
+/* Hand over the next request; its operation must be this. */
+static uint64_t hand_over(struct kv_pipeline *pipeline, uint64_t route,
+                          const char *op)
+{
+    uint64_t serial = 0;
+    struct kv_request *request = kv_pipeline_ready(pipeline, route, &serial);
+    struct kv_slice found;
+
+    assert_non_null(request);
+    found = kv_pipeline_op(pipeline, request);
+    assert_int_equal(found.len, strlen(op));
+    assert_memory_equal(found.data, op, found.len);
+    kv_pipeline_opened(pipeline, route);
+    return serial;
+}
+
+static void replies_go_out_in_the_order_of_commands(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+    uint64_t a, b, c;
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    a = push(&pipeline, "A", 10);
+    b = push(&pipeline, "BB", 10);
+    c = push(&pipeline, "", UINT64_MAX);
+    answer(&pipeline, c, "c", &out);
+    assert_int_equal(hand_over(&pipeline, 1, "A"), a);
+    assert_int_equal(hand_over(&pipeline, 1, "BB"), b);
+    assert_null(kv_pipeline_ready(&pipeline, 1, &a));
+    answer(&pipeline, b, "b", &out);
+    assert_sent(&out, "");
+    answer(&pipeline, a, "a", &out);
+    assert_sent(&out, "abc");
+    assert_true(kv_pipeline_empty(&pipeline));
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
+static void a_refused_command_is_not_overtaken(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+    uint64_t a, b, serial;
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    push(&pipeline, "A", 10);
+    push(&pipeline, "B", 10);
+    push(&pipeline, "C", 10);
+    a = hand_over(&pipeline, 1, "A");
+    b = hand_over(&pipeline, 1, "B");
+    kv_pipeline_refused(&pipeline, a);
+    /* B is on the old route still: nothing goes to the new one. */
+    assert_null(kv_pipeline_ready(&pipeline, 2, &serial));
+    kv_pipeline_refused(&pipeline, b);
+    assert_int_equal(hand_over(&pipeline, 2, "A"), a);
+    assert_int_equal(hand_over(&pipeline, 2, "B"), b);
+    hand_over(&pipeline, 2, "C");
+    /* Twice, or for what is not open: nothing happens. */
+    answer(&pipeline, a, "a", &out);
+    kv_pipeline_refused(&pipeline, a);
+    assert_sent(&out, "a");
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
+static void parts_of_a_reply_are_not_sent_before_it_is_whole(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+    uint64_t a;
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    push(&pipeline, "A", 10);
+    a = hand_over(&pipeline, 1, "A");
+    kv_buffer_append(&kv_pipeline_find(&pipeline, a)->reply, "$2\r\n", 4);
+    assert_sent(&out, "");
+    answer(&pipeline, a, "ok\r\n", &out);
+    assert_sent(&out, "$2\r\nok\r\n");
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
+static void deadlines_pass_in_order(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+    uint64_t a, b, c, serial = 0;
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    a = push(&pipeline, "A", 10);
+    b = push(&pipeline, "", UINT64_MAX);
+    c = push(&pipeline, "C", 20);
+    answer(&pipeline, b, "b", &out);
+    assert_null(kv_pipeline_overdue(&pipeline, 9, &serial));
+    assert_non_null(kv_pipeline_overdue(&pipeline, 10, &serial));
+    assert_int_equal(serial, a);
+    answer(&pipeline, a, "-a", &out);
+    assert_null(kv_pipeline_overdue(&pipeline, 19, &serial));
+    assert_non_null(kv_pipeline_overdue(&pipeline, 25, &serial));
+    assert_int_equal(serial, c);
+    answer(&pipeline, c, "-c", &out);
+    assert_null(kv_pipeline_overdue(&pipeline, 99, &serial));
+    assert_sent(&out, "-ab-c");
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
+static void the_next_client_does_not_see_the_last_ones_replies(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+    uint64_t old, young;
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    push(&pipeline, "OLD", 10);
+    old = hand_over(&pipeline, 1, "OLD");
+    kv_pipeline_drop(&pipeline);
+    assert_true(kv_pipeline_empty(&pipeline));
+    push(&pipeline, "YOUNG", 10);
+    young = hand_over(&pipeline, 2, "YOUNG");
+    assert_null(kv_pipeline_find(&pipeline, old));
+    kv_pipeline_refused(&pipeline, old);
+    answer(&pipeline, young, "y", &out);
+    assert_sent(&out, "y");
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
+static void it_is_full_at_its_limits(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    push(&pipeline, "0123456789", 10);
+    assert_true(kv_pipeline_full(&pipeline, 10));
+    assert_false(kv_pipeline_full(&pipeline, 11));
+    while (!kv_pipeline_full(&pipeline, 1000000))
+        push(&pipeline, "x", 10);
+    assert_int_equal(pipeline.tail - pipeline.head, KV_PIPELINE_REQUESTS_MAX);
+    for (uint64_t i = pipeline.head; i != pipeline.tail; i++) {
+        hand_over(&pipeline, 1, i == 1 ? "0123456789" : "x");
+        answer(&pipeline, i, ".", &out);
+    }
+    assert_int_equal(kv_buffer_len(&out), KV_PIPELINE_REQUESTS_MAX);
+    assert_int_equal(kv_buffer_len(&pipeline.ops), 0);
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replies_go_out_in_the_order_of_commands),
+        cmocka_unit_test(a_refused_command_is_not_overtaken),
+        cmocka_unit_test(parts_of_a_reply_are_not_sent_before_it_is_whole),
+        cmocka_unit_test(deadlines_pass_in_order),
+        cmocka_unit_test(the_next_client_does_not_see_the_last_ones_replies),
+        cmocka_unit_test(it_is_full_at_its_limits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
