@@ -1,0 +1,286 @@
+#include "server.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "op.h"
+
+/*
+ * A token names a request of a client of this server: its slot in the upper
+ * 16 bits, its serial below. forward.c has tokens of its own.
+ */
+enum {
+    SLOT_SHIFT = 48,
+    REST_MS = 2,
+    TEXT_MAX = 160
+};
+
+static const char stopping[] = "TIMEOUT the server is stopping: the command "
+                               "may or may not have been applied";
+
+static uint64_t token_of(const struct kv_client *client, uint64_t serial)
+{
+    return (uint64_t)client->slot << SLOT_SHIFT | serial;
+}
+
+struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
+                                  uint64_t *serial)
+{
+    uint64_t slot = token >> SLOT_SHIFT;
+    struct kv_client *client;
+    const struct kv_request *request;
+
+    *serial = token & (((uint64_t)1 << SLOT_SHIFT) - 1);
+    if (slot >= server->clients_max || server->clients[slot] == NULL)
+        return NULL;
+    client = server->clients[slot];
+    request = kv_pipeline_find(&client->pipeline, *serial);
+    /* Answered: its deadline has passed, and the client was told so. */
+    return request != NULL && request->state == KV_REQUEST_OPEN ? client : NULL;
+}
+
+/* ------------------------------------------------------------ into the log */
+
+void kv_replica_turn(struct kv_server *server)
+{
+    struct kv_route *route = &server->route;
+    craft_status status = {.struct_size = sizeof status};
+
+    route->is_full = 0;
+    (void)craft_node_status(craft_host_node(server->host), &status);
+    if (status.leader == route->leader && status.term == route->term)
+        return;
+    route->leader = status.leader;
+    route->term = status.term;
+    route->number++;
+    route->rest_until_ns = 0;
+}
+
+/* Hand one operation to the route: 0, or why not. */
+static int hand_over(struct kv_server *server, struct kv_slice op,
+                     uint64_t token)
+{
+    if (server->route.leader == server->options->id)
+        return craft_host_propose(server->host, op.data, op.len, token);
+    return kv_forward_send(server, op, token);
+}
+
+/* Nothing is handed over now: the clients come back at the next turn. */
+static int is_shut(const struct kv_server *server)
+{
+    const struct kv_route *route = &server->route;
+
+    return route->leader == 0 || route->is_full ||
+           craft_host_now_ns(server->host) < route->rest_until_ns;
+}
+
+void kv_replica_submit(struct kv_client *client)
+{
+    struct kv_server *server = client->server;
+    struct kv_pipeline *pipeline = &client->pipeline;
+    struct kv_route *route = &server->route;
+    const struct kv_request *request;
+    uint64_t serial = 0;
+
+    while ((request = kv_pipeline_ready(pipeline, route->number, &serial)) !=
+           NULL) {
+        int rv = CRAFT_ERR_BUSY;
+
+        if (!is_shut(server))
+            rv = hand_over(server, kv_pipeline_op(pipeline, request),
+                           token_of(client, serial));
+        if (rv == 0) {
+            kv_pipeline_opened(pipeline, route->number);
+        } else if (rv == CRAFT_ERR_INVALID) {
+            kv_client_fail(client, serial, "ERR command over the limit");
+        } else {
+            /* Busy, no leader, no link, a full disk: its deadline bounds how
+             * long it waits. Nobody else may overtake it meanwhile. */
+            route->is_full = 1;
+            kv_client_note(client);
+            return;
+        }
+    }
+}
+
+void kv_replica_refused(struct kv_server *server, uint64_t token)
+{
+    uint64_t serial;
+    struct kv_client *client = kv_replica_find(server, token, &serial);
+
+    /* Those behind it in the stream are refused as well: a new stream. */
+    server->route.number++;
+    server->route.rest_until_ns =
+        craft_host_now_ns(server->host) + (uint64_t)REST_MS * 1000000;
+    if (client == NULL)
+        return;
+    kv_pipeline_refused(&client->pipeline, serial);
+    kv_client_note(client);
+}
+
+/* Fail what has been due before now_ns, and tell in what state it was. */
+static void fail_overdue(struct kv_client *client, uint64_t now_ns,
+                         const char *waiting, const char *open)
+{
+    const struct kv_request *request;
+    uint64_t serial = 0;
+
+    while ((request = kv_pipeline_overdue(&client->pipeline, now_ns,
+                                          &serial)) != NULL)
+        kv_client_fail(client, serial,
+                       request->state == KV_REQUEST_OPEN ? open : waiting);
+}
+
+void kv_replica_deadlines(struct kv_server *server)
+{
+    uint64_t now_ns = craft_host_now_ns(server->host);
+    char waiting[TEXT_MAX];
+    char open[TEXT_MAX];
+
+    snprintf(waiting, sizeof waiting,
+             "TIMEOUT no leader took the command within %" PRIu32 " ms: "
+             "it was not applied",
+             server->options->timeout_ms);
+    snprintf(open, sizeof open,
+             "TIMEOUT no agreement within %" PRIu32 " ms: "
+             "the command may or may not have been applied",
+             server->options->timeout_ms);
+    for (uint32_t i = 0; i < server->clients_max; i++) {
+        if (server->clients[i] != NULL)
+            fail_overdue(server->clients[i], now_ns, waiting, open);
+    }
+}
+
+void kv_replica_stopped(struct kv_server *server)
+{
+    for (uint32_t i = 0; i < server->clients_max; i++) {
+        if (server->clients[i] != NULL)
+            fail_overdue(server->clients[i], UINT64_MAX - 1,
+                         "TIMEOUT the server is stopping: "
+                         "the command was not applied",
+                         stopping);
+    }
+}
+
+/* ---------------------------------------------------------- out of the log */
+
+/* Carry out an operation whose reply goes to nobody here. */
+static void run_unheard(struct kv_server *server, struct kv_slice op, int code)
+{
+    if (kv_op_only_reads(code))
+        return;
+    kv_buffer_clear(&server->scratch);
+    kv_op_run(&server->store, op, &server->scratch);
+}
+
+static void run_for_client(struct kv_client *client, uint64_t serial,
+                           struct kv_slice op, int code)
+{
+    if (kv_buffer_len(&client->out) > KV_OUT_BYTES_MAX) {
+        struct kv_server *server = client->server;
+
+        kv_client_close(client);
+        run_unheard(server, op, code);
+        return;
+    }
+    kv_op_run(&client->server->store, op,
+              kv_pipeline_reply(&client->pipeline, serial, &client->out));
+    kv_pipeline_answered(&client->pipeline, serial, &client->out);
+    kv_client_note(client);
+}
+
+static void run_for_server(struct kv_server *server, uint64_t token,
+                           struct kv_slice op)
+{
+    kv_op_run(&server->store, op, kv_forward_begin(server));
+    kv_forward_answer(server, token);
+}
+
+static void apply_one(struct kv_server *server, const craft_entry *entry)
+{
+    struct kv_slice op = {entry->data, entry->data_len};
+    struct kv_client *client = NULL;
+    uint64_t serial = 0;
+    int code = kv_op_check(op);
+
+    if (code == KV_OP_ERR_LATER) {
+        /* To pass over it would make this store another than the others. */
+        fprintf(stderr,
+                "craft-kv: server %llu: entry %llu of the log is of a later "
+                "craft-kv: start this server with that one\n",
+                (unsigned long long)server->options->id,
+                (unsigned long long)entry->index);
+        exit(1);
+    }
+    if (code < 0)
+        return; /* as on every other server */
+    if (kv_forward_is(entry->token)) {
+        if (kv_forward_known(server, entry->token))
+            run_for_server(server, entry->token, op);
+        else
+            run_unheard(server, op, code);
+        return;
+    }
+    if (entry->token != 0)
+        client = kv_replica_find(server, entry->token, &serial);
+    if (client != NULL)
+        run_for_client(client, serial, op, code);
+    else
+        run_unheard(server, op, code);
+}
+
+static void on_apply(void *user, const craft_entry *entries, size_t entries_len)
+{
+    for (size_t i = 0; i < entries_len; i++)
+        apply_one(user, &entries[i]);
+}
+
+/* How a proposal ended. A reply was made when it was applied, before this. */
+static void on_done(void *user, uint64_t token, int result, craft_index index)
+{
+    struct kv_server *server = user;
+    struct kv_client *client;
+    uint64_t serial;
+
+    (void)index;
+    if (kv_forward_is(token)) {
+        kv_forward_ended(server, token, result == CRAFT_RESULT_SUPERSEDED);
+        return;
+    }
+    if (result == CRAFT_RESULT_SUPERSEDED) {
+        kv_replica_refused(server, token);
+        return;
+    }
+    client = kv_replica_find(server, token, &serial);
+    if (client == NULL)
+        return;
+    kv_client_fail(client, serial,
+                   result == CRAFT_RESULT_OK
+                       ? "TIMEOUT the command was applied, its reply is lost"
+                       : stopping);
+}
+
+static void on_message(void *user, craft_id from, const uint8_t *data,
+                       size_t data_len)
+{
+    struct kv_slice message = {data, data_len};
+
+    kv_forward_receive(user, from, message);
+}
+
+/* A leader has come or gone: waiting commands need not wait for a turn. */
+static void on_event(void *user, const craft_event *event)
+{
+    (void)event;
+    kv_replica_turn(user);
+}
+
+void kv_replica_machine(craft_host_machine *machine)
+{
+    *machine = (craft_host_machine){.struct_size = sizeof *machine};
+    machine->apply = on_apply;
+    machine->done = on_done;
+    machine->event = on_event;
+    machine->message = on_message;
+}

@@ -1,0 +1,173 @@
+/*
+ * server: one craft-kv, and who owns what in it.
+ *
+ *     main       options, life and end of the program
+ *     server     the listening socket, the clients, a turn of the loop
+ *     client     one connection: bytes in, commands, bytes out
+ *     commands   what each command is: a table
+ *     pipeline   the commands of a client that have no answer yet
+ *     replica    between the clients and the cluster's log
+ *     forward    commands handed from server to server
+ *     op, store  what is in the log; the state it makes
+ *
+ * A command's way: client.c cuts it out of the input, commands.c encodes it
+ * as an operation, pipeline.c keeps it, replica.c proposes it here or has
+ * forward.c carry it to the leader. When the cluster has agreed on it, every
+ * server applies it to its store, and the one that was asked sends the reply.
+ *
+ * All of it runs on the thread of the host's loop.
+ */
+#ifndef KV_SERVER_H
+#define KV_SERVER_H
+
+#include "craft/host.h"
+
+#include "options.h"
+#include "pipeline.h"
+#include "resp.h"
+#include "store.h"
+
+enum {
+    KV_CLIENT_NAME_MAX = 64,
+    /* Replies to be sent; a client that lets them grow further is closed. */
+    KV_OUT_BYTES_MAX = 256 * 1024 * 1024,
+    KV_PEERS_MAX = CRAFT_MEMBERS_MAX
+};
+
+struct kv_client {
+    struct kv_server *server;
+    uint32_t slot; /* place in server->clients */
+    int fd;        /* -1 = the slot is free */
+    uint64_t id;   /* for CLIENT ID */
+    char name[KV_CLIENT_NAME_MAX];
+
+    struct kv_buffer in;
+    struct kv_buffer out;
+    struct kv_resp resp;
+    struct kv_pipeline pipeline; /* of the slot: lives on when it is free */
+
+    uint32_t events; /* that the host watches for */
+    int ended;       /* the client sends no more */
+    int closing;     /* to be closed when all replies are sent */
+    int noted;       /* stands in server->noted */
+};
+
+/* Where commands go: replica.c. */
+struct kv_route {
+    craft_id leader; /* 0 = none known: commands wait */
+    craft_term term;
+    uint64_t number; /* changes when the route does; also names the stream */
+    uint64_t rest_until_ns; /* refused: no more before this */
+    int is_full;            /* this turn takes no more */
+};
+
+/* A command of another server that is in the log here: forward.c. */
+struct kv_forward {
+    craft_id from;
+    uint64_t token; /* the other server's */
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+struct kv_forwards {
+    struct kv_forward *table; /* [max] */
+    uint32_t max;
+    uint32_t free; /* first free one; max when there is none */
+    /* Of each server: the stream that is refused here. */
+    craft_id peers[KV_PEERS_MAX];
+    uint64_t refused[KV_PEERS_MAX];
+    uint32_t peers_len;
+};
+
+struct kv_server {
+    const struct kv_options *options;
+    craft_host *host;
+    size_t entry_bytes_max;
+
+    struct kv_store store;
+    struct kv_buffer scratch; /* a reply that is not for a client here */
+    struct kv_route route;
+    struct kv_forwards forwards;
+
+    int listener;
+    uint16_t client_port;
+    int is_deaf; /* out of descriptors: not accepting for a moment */
+    struct kv_client **clients; /* [clients_max], each made when needed */
+    uint32_t clients_max;
+    uint32_t clients_len;
+    uint32_t *free_slots; /* [free_len] */
+    uint32_t free_len;
+    struct kv_client **noted; /* [noted_len]: to be looked at this turn */
+    uint32_t noted_len;
+
+    uint64_t started_ns;
+    uint64_t connections; /* ever */
+    uint64_t commands;    /* ever */
+};
+
+/* ----------------------------------------------------------------- server */
+
+/* Returns 0; or -1, having said on stderr why. */
+int kv_server_open(struct kv_server *server, const struct kv_options *options);
+/* Returns 0 after a stop, -1 after a failure, told on stderr. */
+int kv_server_run(struct kv_server *server);
+void kv_server_close(struct kv_server *server);
+
+/* ----------------------------------------------------------------- client */
+
+void kv_client_accept(struct kv_server *server, int fd);
+/* Something has happened to it: it will be looked at before the turn ends. */
+void kv_client_note(struct kv_client *client);
+/* That look: parse what is there, hand over, send, perhaps close. */
+void kv_client_look(struct kv_client *client);
+void kv_client_close(struct kv_client *client);
+
+/* A request whose reply is known now; the text begins with its code. */
+void kv_client_fail(struct kv_client *client, uint64_t serial,
+                    const char *text);
+
+/* ---------------------------------------------------------------- replica */
+
+/* Fills in the host's callbacks; user is the server. */
+void kv_replica_machine(craft_host_machine *machine);
+/* Hand over what this client has waiting, as far as it goes. */
+void kv_replica_submit(struct kv_client *client);
+/* A new turn: look at the leader again. */
+void kv_replica_turn(struct kv_server *server);
+/* Answer requests whose time is over. */
+void kv_replica_deadlines(struct kv_server *server);
+/* The loop has ended: answer all of them. */
+void kv_replica_stopped(struct kv_server *server);
+/* The client and request that a token of this server means; NULL = gone. */
+struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
+                                  uint64_t *serial);
+/* An open request entered no log: it is handed over again, elsewhere. */
+void kv_replica_refused(struct kv_server *server, uint64_t token);
+
+/* ---------------------------------------------------------------- forward */
+
+void kv_forward_init(struct kv_server *server);
+void kv_forward_free(struct kv_server *server);
+/* Is this token of the log here one of another server's command? */
+int kv_forward_is(uint64_t token);
+/* Send a command to the leader: an error of craft_host_send(). */
+int kv_forward_send(struct kv_server *server, struct kv_slice op,
+                    uint64_t token);
+/* Is the other server still to be told of it? */
+int kv_forward_known(struct kv_server *server, uint64_t token);
+/* The reply to such a command is written to _begin()'s buffer, then sent. */
+struct kv_buffer *kv_forward_begin(struct kv_server *server);
+void kv_forward_answer(struct kv_server *server, uint64_t token);
+/* It did not enter the log, or nobody knows: is_certain tells which. */
+void kv_forward_ended(struct kv_server *server, uint64_t token, int is_certain);
+/* A message of another server. */
+void kv_forward_receive(struct kv_server *server, craft_id from,
+                        struct kv_slice message);
+
+/* ------------------------------------------------------------------- info */
+
+/* The text of INFO. names: of the sections wanted; none = all. */
+void kv_info(struct kv_server *server, const struct kv_slice *names,
+             size_t names_len, struct kv_buffer *text);
+
+#endif
