@@ -537,6 +537,24 @@ static void answer(struct kv_client *client, const struct command *command,
         kv_pipeline_answered(pipeline, serial, &client->out);
 }
 
+/* A request of the operation that was just encoded. */
+static void make_request(struct kv_client *client)
+{
+    const struct kv_server *server = client->server;
+    struct kv_pipeline *pipeline = &client->pipeline;
+    uint64_t deadline_ns = craft_host_now_ns(server->host) +
+                           (uint64_t)server->options->timeout_ms * 1000000;
+    uint64_t serial = kv_pipeline_push(pipeline, deadline_ns);
+    size_t len = kv_pipeline_find(pipeline, serial)->op_len;
+    struct kv_op_origin origin;
+
+    origin.life = server->life;
+    origin.token = kv_replica_token(client, serial);
+    kv_op_stamp(kv_buffer_data(&pipeline->ops) + kv_buffer_len(&pipeline->ops) -
+                    len,
+                origin);
+}
+
 void kv_command_run(struct kv_client *client, const struct kv_slice *args,
                     size_t args_len)
 {
@@ -544,8 +562,6 @@ void kv_command_run(struct kv_client *client, const struct kv_slice *args,
     struct args list = {args, args_len};
     const struct command *command = find(args[0]);
     const char *failure = NULL;
-    uint64_t deadline_ns = craft_host_now_ns(server->host) +
-                           (uint64_t)server->options->timeout_ms * 1000000;
 
     server->commands++;
     if (command != NULL && command->encode != NULL) {
@@ -553,7 +569,7 @@ void kv_command_run(struct kv_client *client, const struct kv_slice *args,
         if (!refuse(client, command, &list, &server->scratch)) {
             failure = command->encode(&list, &client->pipeline.ops);
             if (failure == NULL) {
-                kv_pipeline_push(&client->pipeline, deadline_ns);
+                make_request(client);
                 return;
             }
         }

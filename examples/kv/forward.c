@@ -4,19 +4,18 @@
  *
  *     COMMAND  1, term (8), stream (8), token (8), operation
  *     REPLY    2, is_last (1), token (8), bytes of the reply
- *     REFUSED  3, token (8)
+ *     REFUSED  3, token (8), stream (8)
  *
  * Numbers are little-endian. A command is for the leader of one term. One
  * refusal refuses the rest of its stream, so that a later command of the same
  * client cannot overtake one that was refused; the sender opens a new stream.
- * Nothing is sent twice: when a link breaks, the commands that were on it may
- * have entered the log, and their deadline answers for them.
+ * When a link breaks, the commands that were on it may have entered the log:
+ * nothing is sent again before replica.c knows that they did not.
  */
 #include "server.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "op.h"
 
@@ -30,7 +29,7 @@ enum {
     NUMBER_LEN = 8,
     COMMAND_HEAD = 1 + 3 * NUMBER_LEN,
     REPLY_HEAD = 2 + NUMBER_LEN,
-    REFUSED_LEN = 1 + NUMBER_LEN,
+    REFUSED_LEN = 1 + 2 * NUMBER_LEN,
     FORWARDS_MAX = 32768,
     INDEX_BITS = 24
 };
@@ -63,8 +62,6 @@ void kv_forward_init(struct kv_server *server)
     for (uint32_t i = 0; i < FORWARDS_MAX; i++)
         forwards->table[i].next_free = i + 1;
     forwards->free = 0;
-    /* Streams of an earlier life of this server are not named again. */
-    server->route.number = (uint64_t)time(NULL) << 32;
 }
 
 void kv_forward_free(struct kv_server *server)
@@ -149,11 +146,13 @@ static void release(struct kv_server *server, struct kv_forward *forward)
     forwards->free = (uint32_t)(forward - forwards->table);
 }
 
-static void refuse(struct kv_server *server, craft_id to, uint64_t token)
+static void refuse(struct kv_server *server, craft_id to, uint64_t token,
+                   uint64_t stream)
 {
     uint8_t message[REFUSED_LEN] = {REFUSED};
 
     put(message + 1, token);
+    put(message + 1 + NUMBER_LEN, stream);
     (void)craft_host_send(server->host, to, message, sizeof message);
 }
 
@@ -174,9 +173,9 @@ static uint64_t *refused_stream(struct kv_forwards *forwards, craft_id from)
     return &forwards->refused[i];
 }
 
-/* Propose it in that term; 0, or why not. */
-static int propose(struct kv_server *server, craft_id from, craft_term term,
-                   uint64_t token, struct kv_slice op)
+/* Propose it, in that term only; 0, or why not. */
+static int propose(struct kv_server *server, struct kv_forward command,
+                   craft_term term, struct kv_slice op)
 {
     struct kv_forwards *forwards = &server->forwards;
     struct kv_forward *forward = &forwards->table[forwards->free];
@@ -192,8 +191,9 @@ static int propose(struct kv_server *server, craft_id from, craft_term term,
     own = token_mark | (uint64_t)forward->generation << INDEX_BITS |
           forwards->free;
     forwards->free = forward->next_free;
-    forward->from = from;
-    forward->token = token;
+    forward->from = command.from;
+    forward->token = command.token;
+    forward->stream = command.stream;
     rv = craft_host_propose(server->host, op.data, op.len, own);
     if (rv != 0)
         release(server, forward);
@@ -204,22 +204,19 @@ static void receive_command(struct kv_server *server, craft_id from,
                             struct kv_slice message)
 {
     uint64_t *refused = refused_stream(&server->forwards, from);
+    struct kv_forward command = {.from = from};
     struct kv_slice op;
-    craft_term term;
-    uint64_t stream;
-    uint64_t token;
 
     if (message.len < COMMAND_HEAD || refused == NULL)
         return;
-    term = get(message.data + 1);
-    stream = get(message.data + 1 + NUMBER_LEN);
-    token = get(message.data + 1 + 2 * NUMBER_LEN);
+    command.stream = get(message.data + 1 + NUMBER_LEN);
+    command.token = get(message.data + 1 + 2 * NUMBER_LEN);
     op.data = message.data + COMMAND_HEAD;
     op.len = message.len - COMMAND_HEAD;
-    if (stream == *refused || kv_op_check(op) < 0 ||
-        propose(server, from, term, token, op) != 0) {
-        *refused = stream;
-        refuse(server, from, token);
+    if (command.stream == *refused || kv_op_check(op) < 0 ||
+        propose(server, command, get(message.data + 1), op) != 0) {
+        *refused = command.stream;
+        refuse(server, from, command.token, command.stream);
     }
 }
 
@@ -250,7 +247,7 @@ void kv_forward_answer(struct kv_server *server, uint64_t token)
         head[0] = REPLY;
         head[1] = (uint8_t)is_last;
         put(head + 2, forward->token);
-        /* What cannot be sent is answered by the other server's deadline. */
+        /* Where it cannot be sent, the other server has to apply it first. */
         rv = craft_host_send(server->host, forward->from, head, len);
         /* The next part's head lies over the end of what was sent. */
         kv_buffer_consume(reply, is_last ? len : len - REPLY_HEAD);
@@ -265,7 +262,7 @@ void kv_forward_ended(struct kv_server *server, uint64_t token, int is_certain)
     if (forward == NULL)
         return;
     if (is_certain)
-        refuse(server, forward->from, forward->token);
+        refuse(server, forward->from, forward->token, forward->stream);
     release(server, forward);
 }
 
@@ -279,5 +276,6 @@ void kv_forward_receive(struct kv_server *server, craft_id from,
     else if (message.data[0] == REPLY)
         receive_reply(server, message);
     else if (message.data[0] == REFUSED && message.len == REFUSED_LEN)
-        kv_replica_refused(server, get(message.data + 1));
+        kv_replica_refused(server, get(message.data + 1),
+                           get(message.data + 1 + NUMBER_LEN));
 }

@@ -7,6 +7,7 @@
 
 enum {
     FORMAT = 1,
+    ORIGIN_AT = 2,
     NUMBER_LEN = 8,
     NUMBER_TEXT_MAX = 24
 };
@@ -29,6 +30,18 @@ void kv_op_begin(struct kv_buffer *out, int code)
     kv_buffer_append(out, head, sizeof head);
 }
 
+static void put(uint8_t *bytes, uint64_t number)
+{
+    for (unsigned i = 0; i < NUMBER_LEN; i++)
+        bytes[i] = (uint8_t)(number >> (8 * i));
+}
+
+void kv_op_stamp(uint8_t *op, struct kv_op_origin origin)
+{
+    put(op + ORIGIN_AT, origin.life);
+    put(op + ORIGIN_AT + NUMBER_LEN, origin.token);
+}
+
 void kv_op_argument(struct kv_buffer *out, struct kv_slice argument)
 {
     uint8_t *to = kv_buffer_room(out, KV_OP_LENGTH_MAX + argument.len);
@@ -48,8 +61,7 @@ void kv_op_number(struct kv_buffer *out, int64_t number)
     uint8_t bytes[NUMBER_LEN];
     struct kv_slice slice = {bytes, sizeof bytes};
 
-    for (unsigned i = 0; i < NUMBER_LEN; i++)
-        bytes[i] = (uint8_t)((uint64_t)number >> (8 * i));
+    put(bytes, (uint64_t)number);
     kv_op_argument(out, slice);
 }
 
@@ -86,6 +98,24 @@ static struct kv_slice take(struct cursor *cursor)
 
     (void)next(cursor, &argument);
     return argument;
+}
+
+static uint64_t get(const uint8_t *bytes)
+{
+    uint64_t number = 0;
+
+    for (unsigned i = 0; i < NUMBER_LEN; i++)
+        number |= (uint64_t)bytes[i] << (8 * i);
+    return number;
+}
+
+struct kv_op_origin kv_op_origin(struct kv_slice op)
+{
+    struct kv_op_origin origin;
+
+    origin.life = get(op.data + ORIGIN_AT);
+    origin.token = get(op.data + ORIGIN_AT + NUMBER_LEN);
+    return origin;
 }
 
 static size_t count(struct cursor arguments)
@@ -167,15 +197,6 @@ static void run_exists(struct kv_store *store, struct cursor *arguments,
     kv_reply_integer(reply, found);
 }
 
-static int64_t number(struct kv_slice argument)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < NUMBER_LEN; i++)
-        value |= (uint64_t)argument.data[i] << (8 * i);
-    return (int64_t)value;
-}
-
 /* The decimal text of value; returns where in text it begins. */
 static struct kv_slice decimal(int64_t value, uint8_t text[NUMBER_TEXT_MAX])
 {
@@ -198,7 +219,7 @@ static void run_incrby(struct kv_store *store, struct cursor *arguments,
                        struct kv_buffer *reply)
 {
     struct kv_slice key = take(arguments);
-    int64_t difference = number(take(arguments));
+    int64_t difference = (int64_t)get(take(arguments).data);
     uint8_t text[NUMBER_TEXT_MAX];
     struct kv_slice old;
     int64_t value = 0;
@@ -328,11 +349,13 @@ int kv_op_check(struct kv_slice op)
     int code;
     int rv;
 
-    if (op.len < KV_OP_HEAD_LEN)
+    if (op.len < ORIGIN_AT)
         return KV_OP_ERR_FORMAT;
     code = op.data[1];
     if (op.data[0] != FORMAT || code >= KV_OP_END)
         return KV_OP_ERR_LATER;
+    if (op.len < KV_OP_HEAD_LEN)
+        return KV_OP_ERR_FORMAT;
     operation = &operations[code];
     if (operation->run == NULL)
         return KV_OP_ERR_FORMAT;

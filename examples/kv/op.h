@@ -7,8 +7,13 @@
  * it. Operations that only read go through the log as well, and so see
  * everything that was acknowledged before them.
  *
- * Bytes: format (1), code, then each argument as a length (7 bits per byte,
- * low first, the high bit on all but the last) and that many bytes.
+ * Bytes: format (1), code, origin (two numbers of 8 bytes, low byte first),
+ * then each argument as a length (7 bits per byte, low first, the high bit on
+ * all but the last) and that many bytes.
+ *
+ * The origin tells the server that was asked, when it applies the entry, that
+ * this is the one, however the entry came: through a leader that has died, or
+ * cut off one log and back from another. It does not touch the state.
  */
 #ifndef KV_OP_H
 #define KV_OP_H
@@ -39,13 +44,21 @@ enum kv_op_code {
 /* Longest encoding of a length, and of what stands before the arguments. */
 enum {
     KV_OP_LENGTH_MAX = 10,
-    KV_OP_HEAD_LEN = 2
+    KV_OP_HEAD_LEN = 18
 };
 
-/* Encoding: the head, then the arguments. */
+struct kv_op_origin {
+    uint64_t life;  /* of the server's process; 0 = nobody waits */
+    uint64_t token; /* its name for the request */
+};
+
+/* Encoding: the head, without an origin, then the arguments. */
 void kv_op_begin(struct kv_buffer *out, int code);
 void kv_op_argument(struct kv_buffer *out, struct kv_slice argument);
 void kv_op_number(struct kv_buffer *out, int64_t number);
+
+/* Write the origin into an operation that is complete. */
+void kv_op_stamp(uint8_t *op, struct kv_op_origin origin);
 
 enum kv_op_error {
     KV_OP_ERR_FORMAT = -1, /* no operation: all servers pass over it */
@@ -56,6 +69,9 @@ enum kv_op_error {
  * Check bytes of the log. Returns the code, or an error.
  */
 int kv_op_check(struct kv_slice op);
+
+/* Of an operation that was checked. */
+struct kv_op_origin kv_op_origin(struct kv_slice op);
 
 /* 1 for a code that leaves the store as it is: needless when nobody waits. */
 int kv_op_only_reads(int code);

@@ -119,12 +119,14 @@ struct kv_request *kv_pipeline_ready(struct kv_pipeline *pipeline,
     return at(pipeline, pipeline->next);
 }
 
-void kv_pipeline_opened(struct kv_pipeline *pipeline, uint64_t route)
+void kv_pipeline_opened(struct kv_pipeline *pipeline, uint64_t route,
+                        uint64_t sent_term)
 {
     at(pipeline, pipeline->next)->state = KV_REQUEST_OPEN;
     pipeline->next++;
     pipeline->open++;
     pipeline->route = route;
+    pipeline->sent_term = sent_term;
 }
 
 void kv_pipeline_refused(struct kv_pipeline *pipeline, uint64_t serial)
@@ -137,6 +139,12 @@ void kv_pipeline_refused(struct kv_pipeline *pipeline, uint64_t serial)
     pipeline->open--;
     if (serial < pipeline->next)
         pipeline->next = serial;
+}
+
+void kv_pipeline_refused_all(struct kv_pipeline *pipeline)
+{
+    for (uint64_t i = pipeline->head; i != pipeline->tail; i++)
+        kv_pipeline_refused(pipeline, i);
 }
 
 struct kv_buffer *kv_pipeline_reply(struct kv_pipeline *pipeline,

@@ -47,12 +47,13 @@ struct kv_pipeline {
     uint64_t timed;       /* none before it still has a deadline to meet */
     size_t open;          /* requests that are open */
     uint64_t route;       /* of the open ones */
+    uint64_t sent_term;   /* term of its leader; 0 = proposed by this server */
     struct kv_buffer ops; /* encoded, of the requests from head on */
     uint64_t ops_at;      /* place of its first byte, as in op_at */
 };
 
 enum {
-    KV_PIPELINE_REQUESTS_MAX = 4096
+    KV_PIPELINE_REQUESTS_MAX = 1024
 };
 
 void kv_pipeline_init(struct kv_pipeline *pipeline);
@@ -90,10 +91,14 @@ struct kv_request *kv_pipeline_ready(struct kv_pipeline *pipeline,
                                      uint64_t route, uint64_t *serial);
 
 /* The request that was ready has been handed over. */
-void kv_pipeline_opened(struct kv_pipeline *pipeline, uint64_t route);
+void kv_pipeline_opened(struct kv_pipeline *pipeline, uint64_t route,
+                        uint64_t sent_term);
 
 /* An open request has not entered the log, and never will: it waits again. */
 void kv_pipeline_refused(struct kv_pipeline *pipeline, uint64_t serial);
+
+/* The same for all that are open. */
+void kv_pipeline_refused_all(struct kv_pipeline *pipeline);
 
 /*
  * Where to write the whole reply of this request before it is answered:

@@ -19,7 +19,7 @@ enum {
 static const char stopping[] = "TIMEOUT the server is stopping: the command "
                                "may or may not have been applied";
 
-static uint64_t token_of(const struct kv_client *client, uint64_t serial)
+uint64_t kv_replica_token(const struct kv_client *client, uint64_t serial)
 {
     return (uint64_t)client->slot << SLOT_SHIFT | serial;
 }
@@ -42,26 +42,16 @@ struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
 
 /* ------------------------------------------------------------ into the log */
 
-void kv_replica_turn(struct kv_server *server)
+static int is_leader(const struct kv_server *server)
 {
-    struct kv_route *route = &server->route;
-    craft_status status = {.struct_size = sizeof status};
-
-    route->is_full = 0;
-    (void)craft_node_status(craft_host_node(server->host), &status);
-    if (status.leader == route->leader && status.term == route->term)
-        return;
-    route->leader = status.leader;
-    route->term = status.term;
-    route->number++;
-    route->rest_until_ns = 0;
+    return server->route.leader == server->options->id;
 }
 
 /* Hand one operation to the route: 0, or why not. */
 static int hand_over(struct kv_server *server, struct kv_slice op,
                      uint64_t token)
 {
-    if (server->route.leader == server->options->id)
+    if (is_leader(server))
         return craft_host_propose(server->host, op.data, op.len, token);
     return kv_forward_send(server, op, token);
 }
@@ -89,9 +79,10 @@ void kv_replica_submit(struct kv_client *client)
 
         if (!is_shut(server))
             rv = hand_over(server, kv_pipeline_op(pipeline, request),
-                           token_of(client, serial));
+                           kv_replica_token(client, serial));
         if (rv == 0) {
-            kv_pipeline_opened(pipeline, route->number);
+            kv_pipeline_opened(pipeline, route->number,
+                               is_leader(server) ? 0 : route->term);
         } else if (rv == CRAFT_ERR_INVALID) {
             kv_client_fail(client, serial, "ERR command over the limit");
         } else {
@@ -104,19 +95,72 @@ void kv_replica_submit(struct kv_client *client)
     }
 }
 
-void kv_replica_refused(struct kv_server *server, uint64_t token)
+void kv_replica_refused(struct kv_server *server, uint64_t token,
+                        uint64_t route)
 {
     uint64_t serial;
     struct kv_client *client = kv_replica_find(server, token, &serial);
 
     /* Those behind it in the stream are refused as well: a new stream. */
-    server->route.number++;
-    server->route.rest_until_ns =
-        craft_host_now_ns(server->host) + (uint64_t)REST_MS * 1000000;
-    if (client == NULL)
+    if (route == server->route.number) {
+        server->route.number++;
+        server->route.rest_until_ns =
+            craft_host_now_ns(server->host) + (uint64_t)REST_MS * 1000000;
+    }
+    /* Meanwhile it may be open on a later route: of that one we know nothing
+     * yet, and to hand it over once more might apply it twice. */
+    if (client == NULL || client->pipeline.route != route)
         return;
     kv_pipeline_refused(&client->pipeline, serial);
     kv_client_note(client);
+}
+
+/*
+ * An entry of a later term is applied: what was sent to the leader of an
+ * earlier one, and is not applied by now, never will be. For the log is the
+ * same everywhere up to that entry, and terms do not fall along it (thesis
+ * 3.6): an entry of the earlier term would stand before it. So the commands
+ * that a leader took with it are handed to the next.
+ */
+static void refuse_of_earlier_terms(struct kv_server *server)
+{
+    for (uint32_t i = 0; i < server->clients_max; i++) {
+        struct kv_client *client = server->clients[i];
+
+        if (client == NULL || client->pipeline.open == 0 ||
+            client->pipeline.sent_term == 0 ||
+            client->pipeline.sent_term >= server->applied_term)
+            continue;
+        kv_pipeline_refused_all(&client->pipeline);
+        kv_client_note(client);
+    }
+    server->route.number++;
+}
+
+static void learn_applied_term(struct kv_server *server, craft_term term)
+{
+    if (term <= server->applied_term)
+        return;
+    server->applied_term = term;
+    refuse_of_earlier_terms(server);
+}
+
+void kv_replica_turn(struct kv_server *server)
+{
+    struct kv_route *route = &server->route;
+    craft_status status = {.struct_size = sizeof status};
+
+    route->is_full = 0;
+    (void)craft_node_status(craft_host_node(server->host), &status);
+    /* The entry that begins a term is not handed to us. */
+    if (status.applied_index == status.last_index)
+        learn_applied_term(server, status.last_term);
+    if (status.leader == route->leader && status.term == route->term)
+        return;
+    route->leader = status.leader;
+    route->term = status.term;
+    route->number++;
+    route->rest_until_ns = 0;
 }
 
 /* Fail what has been due before now_ns, and tell in what state it was. */
@@ -200,6 +244,7 @@ static void run_for_server(struct kv_server *server, uint64_t token,
 static void apply_one(struct kv_server *server, const craft_entry *entry)
 {
     struct kv_slice op = {entry->data, entry->data_len};
+    struct kv_op_origin origin;
     struct kv_client *client = NULL;
     uint64_t serial = 0;
     int code = kv_op_check(op);
@@ -215,25 +260,24 @@ static void apply_one(struct kv_server *server, const craft_entry *entry)
     }
     if (code < 0)
         return; /* as on every other server */
-    if (kv_forward_is(entry->token)) {
-        if (kv_forward_known(server, entry->token))
-            run_for_server(server, entry->token, op);
-        else
-            run_unheard(server, op, code);
-        return;
-    }
-    if (entry->token != 0)
-        client = kv_replica_find(server, entry->token, &serial);
+    origin = kv_op_origin(op);
+    if (origin.life == server->life)
+        client = kv_replica_find(server, origin.token, &serial);
     if (client != NULL)
         run_for_client(client, serial, op, code);
+    else if (kv_forward_is(entry->token) &&
+             kv_forward_known(server, entry->token))
+        run_for_server(server, entry->token, op);
     else
         run_unheard(server, op, code);
 }
 
 static void on_apply(void *user, const craft_entry *entries, size_t entries_len)
 {
-    for (size_t i = 0; i < entries_len; i++)
+    for (size_t i = 0; i < entries_len; i++) {
         apply_one(user, &entries[i]);
+        learn_applied_term(user, entries[i].term);
+    }
 }
 
 /* How a proposal ended. A reply was made when it was applied, before this. */
@@ -248,17 +292,13 @@ static void on_done(void *user, uint64_t token, int result, craft_index index)
         kv_forward_ended(server, token, result == CRAFT_RESULT_SUPERSEDED);
         return;
     }
-    if (result == CRAFT_RESULT_SUPERSEDED) {
-        kv_replica_refused(server, token);
-        return;
-    }
     client = kv_replica_find(server, token, &serial);
-    if (client == NULL)
+    if (client == NULL || result == CRAFT_RESULT_OK)
         return;
-    kv_client_fail(client, serial,
-                   result == CRAFT_RESULT_OK
-                       ? "TIMEOUT the command was applied, its reply is lost"
-                       : stopping);
+    if (result == CRAFT_RESULT_SUPERSEDED)
+        kv_replica_refused(server, token, client->pipeline.route);
+    else
+        kv_client_fail(client, serial, stopping);
 }
 
 static void on_message(void *user, craft_id from, const uint8_t *data,

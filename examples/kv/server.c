@@ -176,7 +176,10 @@ static void on_log(void *ctx, int level, const char *text)
 {
     const struct kv_server *server = ctx;
 
-    if (level <= CRAFT_HOST_LOG_WARN || server->options->is_verbose)
+    /* What ends the host is told by what it returns: one line, not two. */
+    if (level == CRAFT_HOST_LOG_ERROR)
+        return;
+    if (level == CRAFT_HOST_LOG_WARN || server->options->is_verbose)
         fprintf(stderr, "craft-kv: server %llu: %s\n",
                 (unsigned long long)server->options->id, text);
 }
@@ -216,6 +219,24 @@ static int open_host(struct kv_server *server)
     return rv == 0 ? 0 : -1;
 }
 
+/* Numbers that no other process of the cluster has, nor an earlier one. */
+static void choose_life(struct kv_server *server)
+{
+    int fd = open("/dev/urandom", O_RDONLY);
+    uint64_t numbers[2] = {0, 0};
+
+    if (fd < 0 || read(fd, numbers, sizeof numbers) != sizeof numbers) {
+        fprintf(stderr,
+                "craft-kv: cannot read /dev/urandom: %s: "
+                "make it readable\n",
+                strerror(errno));
+        exit(1);
+    }
+    close(fd);
+    server->life = numbers[0] | 1;
+    server->route.number = numbers[1] >> 1;
+}
+
 static void make_tables(struct kv_server *server)
 {
     uint32_t max = server->options->clients_max;
@@ -231,6 +252,7 @@ static void make_tables(struct kv_server *server)
         server->free_slots[i] = max - 1 - i;
     server->free_len = max;
     kv_store_init(&server->store);
+    choose_life(server);
     kv_forward_init(server);
 }
 

@@ -64,7 +64,8 @@ struct kv_route {
 /* A command of another server that is in the log here: forward.c. */
 struct kv_forward {
     craft_id from;
-    uint64_t token; /* the other server's */
+    uint64_t token;  /* the other server's */
+    uint64_t stream; /* the other server's route */
     uint32_t generation;
     uint32_t next_free;
 };
@@ -85,6 +86,8 @@ struct kv_server {
     size_t entry_bytes_max;
 
     struct kv_store store;
+    craft_term applied_term;  /* of the last entry known to be applied */
+    uint64_t life;            /* of this process: tells its own operations */
     struct kv_buffer scratch; /* a reply that is not for a client here */
     struct kv_route route;
     struct kv_forwards forwards;
@@ -130,6 +133,8 @@ void kv_client_fail(struct kv_client *client, uint64_t serial,
 
 /* Fills in the host's callbacks; user is the server. */
 void kv_replica_machine(craft_host_machine *machine);
+/* The name of a request in the log and among the servers. */
+uint64_t kv_replica_token(const struct kv_client *client, uint64_t serial);
 /* Hand over what this client has waiting, as far as it goes. */
 void kv_replica_submit(struct kv_client *client);
 /* A new turn: look at the leader again. */
@@ -141,8 +146,9 @@ void kv_replica_stopped(struct kv_server *server);
 /* The client and request that a token of this server means; NULL = gone. */
 struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
                                   uint64_t *serial);
-/* An open request entered no log: it is handed over again, elsewhere. */
-void kv_replica_refused(struct kv_server *server, uint64_t token);
+/* An open request of this route entered no log: it is handed over again. */
+void kv_replica_refused(struct kv_server *server, uint64_t token,
+                        uint64_t route);
 
 /* ---------------------------------------------------------------- forward */
 

@@ -46,7 +46,7 @@ static uint64_t hand_over(struct kv_pipeline *pipeline, uint64_t route,
     found = kv_pipeline_op(pipeline, request);
     assert_int_equal(found.len, strlen(op));
     assert_memory_equal(found.data, op, found.len);
-    kv_pipeline_opened(pipeline, route);
+    kv_pipeline_opened(pipeline, route, 0);
     return serial;
 }
 
@@ -97,6 +97,29 @@ static void a_refused_command_is_not_overtaken(void **state)
     /* Twice, or for what is not open: nothing happens. */
     answer(&pipeline, a, "a", &out);
     kv_pipeline_refused(&pipeline, a);
+    assert_sent(&out, "a");
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
+static void all_that_is_open_can_be_refused_at_once(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+    uint64_t a;
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    push(&pipeline, "A", 10);
+    push(&pipeline, "B", 10);
+    push(&pipeline, "C", 10);
+    a = hand_over(&pipeline, 1, "A");
+    hand_over(&pipeline, 1, "B");
+    answer(&pipeline, a, "a", &out);
+    kv_pipeline_refused_all(&pipeline);
+    assert_int_equal(pipeline.open, 0);
+    hand_over(&pipeline, 2, "B");
+    hand_over(&pipeline, 2, "C");
     assert_sent(&out, "a");
     kv_pipeline_free(&pipeline);
     kv_buffer_free(&out);
@@ -196,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_go_out_in_the_order_of_commands),
         cmocka_unit_test(a_refused_command_is_not_overtaken),
+        cmocka_unit_test(all_that_is_open_can_be_refused_at_once),
         cmocka_unit_test(parts_of_a_reply_are_not_sent_before_it_is_whole),
         cmocka_unit_test(deadlines_pass_in_order),
         cmocka_unit_test(the_next_client_does_not_see_the_last_ones_replies),

@@ -294,6 +294,19 @@ static int check(const uint8_t *bytes, size_t len)
     return kv_op_check(op);
 }
 
+/* A head with that code, then these bytes. */
+static int check_after_head(int code, const char *bytes, size_t len)
+{
+    struct kv_buffer op = {NULL, 0, 0, 0};
+    int rv;
+
+    kv_op_begin(&op, code);
+    kv_buffer_append(&op, bytes, len);
+    rv = kv_op_check(bytes_of(&op));
+    kv_buffer_free(&op);
+    return rv;
+}
+
 static void bytes_of_the_log_are_checked(void **state)
 {
     static const char *const arguments[] = {"key", "value", "x"};
@@ -310,16 +323,37 @@ static void bytes_of_the_log_are_checked(void **state)
     assert_int_equal(kv_op_check(bytes_of(&op)), KV_OP_ERR_FORMAT);
     encode(&op, KV_OP_INCRBY, 2, arguments);
     assert_int_equal(kv_op_check(bytes_of(&op)), KV_OP_ERR_FORMAT);
-    assert_int_equal(check((const uint8_t *)"\1\0", 2), KV_OP_ERR_FORMAT);
-    assert_int_equal(check((const uint8_t *)"\1\xc8", 2), KV_OP_ERR_LATER);
+    assert_int_equal(check_after_head(0, "", 0), KV_OP_ERR_FORMAT);
+    assert_int_equal(check_after_head(200, "", 0), KV_OP_ERR_LATER);
     assert_int_equal(check((const uint8_t *)"\2\1\1a", 4), KV_OP_ERR_LATER);
     /* Lengths that end nowhere, or wrap. */
-    assert_int_equal(check((const uint8_t *)"\1\1\xff\xff\xff", 5),
+    assert_int_equal(check_after_head(KV_OP_GET, "\xff\xff\xff", 3),
                      KV_OP_ERR_FORMAT);
-    assert_int_equal(
-        check((const uint8_t *)"\1\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1a",
-              13),
-        KV_OP_ERR_FORMAT);
+    assert_int_equal(check_after_head(KV_OP_GET,
+                                      "\xff\xff\xff\xff\xff\xff\xff\xff\xff\1a",
+                                      11),
+                     KV_OP_ERR_FORMAT);
+    kv_buffer_free(&op);
+}
+
+static void the_origin_is_kept_and_changes_nothing(void **state)
+{
+    static const char *const arguments[] = {"key", "value"};
+    struct kv_op_origin origin = {0x1122334455667788, UINT64_MAX - 1};
+    struct kv_buffer op = {NULL, 0, 0, 0};
+    struct kv_store store;
+
+    (void)state;
+    kv_store_init(&store);
+    encode(&op, KV_OP_SET, 2, arguments);
+    assert_true(kv_op_origin(bytes_of(&op)).life == 0);
+    kv_op_stamp(kv_buffer_data(&op), origin);
+    assert_true(kv_op_origin(bytes_of(&op)).life == origin.life);
+    assert_true(kv_op_origin(bytes_of(&op)).token == origin.token);
+    assert_reply(&store, &op, "+OK\r\n");
+    encode(&op, KV_OP_GET, 1, arguments);
+    assert_reply(&store, &op, "$5\r\nvalue\r\n");
+    kv_store_free(&store);
     kv_buffer_free(&op);
 }
 
@@ -332,7 +366,7 @@ static void random_operations_are_run_or_refused(void **state)
     (void)state;
     kv_store_init(&store);
     for (int i = 0; i < 100000; i++) {
-        size_t len = draw(&seed, 24);
+        size_t len = draw(&seed, 40);
         uint8_t *bytes = malloc(len > 0 ? len : 1);
         struct kv_slice op = {bytes, len};
 
@@ -425,6 +459,7 @@ int main(void)
         cmocka_unit_test(increments_stop_at_the_range_of_integers),
         cmocka_unit_test(values_do_not_outgrow_the_limit),
         cmocka_unit_test(bytes_of_the_log_are_checked),
+        cmocka_unit_test(the_origin_is_kept_and_changes_nothing),
         cmocka_unit_test(random_operations_are_run_or_refused),
         cmocka_unit_test(patterns_match_as_redis_does),
         cmocka_unit_test(many_stars_do_not_take_for_ever),

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Every supported command, and the errors of wrong ones, sent to the leader
+# and to a follower: the replies are those that Redis gives. They stand in
+# commands.expected; where a redis-server can be had, it is asked as well.
+CRAFT_ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+. "$CRAFT_ROOT/tests/e2e/lib.sh"
+
+begin 3
+start_all
+LEADER=$(leader) || exit 1
+FOLLOWER=$(follower)
+
+ask() {
+    redis-cli --no-raw -p "$1" <"$E2E/commands.txt"
+}
+
+compare() {
+    diff -u "$1" "$2" >"$DIR/diff" ||
+        fail "$3 answers otherwise than expected:
+$(cat "$DIR/diff")"
+    note "ok: $3"
+}
+
+ask "$(client_port "$LEADER")" >"$DIR/leader"
+compare "$E2E/commands.expected" "$DIR/leader" "the leader"
+ask "$(client_port "$FOLLOWER")" >"$DIR/follower"
+compare "$E2E/commands.expected" "$DIR/follower" "a follower"
+
+at_end() {
+    [ -z "${REDIS_PID:-}" ] || kill "$REDIS_PID" 2>/dev/null
+}
+
+if want_tools redis-server; then
+    REDIS_PORT=$((BASE + 5))
+    redis-server --port $REDIS_PORT --save '' --appendonly yes \
+        --appendfsync always --dir "$DIR" >"$DIR/redis.log" 2>&1 &
+    REDIS_PID=$!
+    wait_for 10 "redis-server" redis-cli -p $REDIS_PORT ping >/dev/null
+    ask $REDIS_PORT >"$DIR/redis"
+    compare "$DIR/redis" "$DIR/leader" \
+        "the same as redis-server $(redis-server --version | cut -d' ' -f3)"
+else
+    note "without redis-server: compared with commands.expected alone"
+fi
+
+python3 -B "$E2E/protocol.py" "$(client_port "$LEADER")" \
+    "$(client_port "$FOLLOWER")" || fail "protocol.py"
+
+# redis-cli's mass insertion: it counts the replies.
+i=0
+while [ $i -lt 2000 ]; do
+    printf '*3\r\n$3\r\nSET\r\n$8\r\nmass%04d\r\n$4\r\n%04d\r\n' $i $i
+    i=$((i + 1))
+done >"$DIR/mass"
+redis-cli -p "$(client_port "$FOLLOWER")" --pipe <"$DIR/mass" >"$DIR/pipe" ||
+    fail "redis-cli --pipe: $(cat "$DIR/pipe")"
+grep -q 'errors: 0, replies: 2000' "$DIR/pipe" || fail "$(cat "$DIR/pipe")"
+[ "$(cli "$LEADER" get mass1234)" = 1234 ] || fail "a mass key is missing"
+note "ok: redis-cli --pipe"
+
+# INFO, as scripts read it.
+for name in raft_id raft_role raft_term raft_leader raft_last_index \
+    raft_durable_index raft_commit_index raft_applied_index raft_digest; do
+    [ -n "$(field "$LEADER" $name)" ] || fail "INFO has no $name"
+done
+[ "$(field "$LEADER" raft_role)" = leader ] || fail "INFO: no leader"
+[ "$(field "$FOLLOWER" raft_role)" = follower ] || fail "INFO: no follower"
+[ "$(field "$FOLLOWER" raft_leader)" = "$LEADER" ] || fail "INFO: whose leader?"
+field "$LEADER" "raft_peer_$FOLLOWER" | grep -q 'match=' ||
+    fail "INFO: no progress of the follower"
+cli "$LEADER" info | grep -q '^# Keyspace' || fail "INFO: sections"
+[ "$(cli "$LEADER" command count)" -gt 20 ] || fail "COMMAND COUNT"
+cli "$LEADER" command | grep -q '^mset' || fail "COMMAND"
+note "ok: INFO and COMMAND"
+
+wait_for_same_state
