@@ -41,7 +41,8 @@ static uint32_t limit_of(uint32_t size, uint32_t flags)
 /* The size of a segment that takes one record of len bytes. */
 static uint32_t size_for(const struct craft_wal *wal, uint32_t len)
 {
-    uint32_t need = CRAFT_WAL_SEGMENT_BEGIN + len;
+    uint32_t need = CRAFT_WAL_SEGMENT_BEGIN + CRAFT_WAL_RECORD_LEN +
+                    CRAFT_WAL_LIFE_LEN + len;
 
     if (need <= limit_of(wal->segment_bytes, CRAFT_WAL_RECORD_ENTRIES)) {
         return wal->segment_bytes;
@@ -144,6 +145,53 @@ static int group_take(struct craft_wal *wal, struct group *group)
     return group_add(wal, group, persist, &summary, len);
 }
 
+/* The header and first record of a segment that has none. */
+static int group_begin(struct craft_wal *wal, struct group *group)
+{
+    int rv =
+        craft_wal_buffer_reserve(wal, &wal->batch, CRAFT_WAL_SEGMENT_BEGIN);
+
+    if (rv == 0) {
+        craft_wal_segment_begin(wal, &group->state, wal->batch.data,
+                                &group->check);
+        wal->batch.len = CRAFT_WAL_SEGMENT_BEGIN;
+        group->start = 0;
+        group->end = CRAFT_WAL_SEGMENT_BEGIN;
+    }
+    return rv;
+}
+
+/*
+ * The first record of a life is one that was never there. Otherwise a torn
+ * batch could come back: its first record is written once more, just the same,
+ * and if the zeroes that recovery put behind it never reached the disk, the
+ * rest of the old batch would still follow in the chain.
+ */
+static int group_live(struct craft_wal *wal, struct group *group)
+{
+    struct craft_wal_record record = {
+        .prev = group->check,
+        .length = CRAFT_WAL_RECORD_LEN + CRAFT_WAL_LIFE_LEN,
+        .synced = wal->active.synced,
+        .flags = CRAFT_WAL_RECORD_LIFE,
+        .group = wal->group,
+    };
+    int rv = craft_wal_buffer_reserve(wal, &wal->batch,
+                                      wal->batch.len + record.length);
+    uint8_t *data;
+
+    if (rv != 0) {
+        return rv;
+    }
+    data = wal->batch.data + wal->batch.len;
+    craft_store64(data + CRAFT_WAL_RECORD_LEN, wal->life);
+    craft_wal_record_finish(&record, wal->active.seed ^ group->end, data);
+    wal->batch.len += record.length;
+    group->end += record.length;
+    group->check = record.check;
+    return 0;
+}
+
 /* Encode records until there is a reason to stop. */
 static int group_fill(struct craft_wal *wal, struct group *group)
 {
@@ -156,16 +204,13 @@ static int group_fill(struct craft_wal *wal, struct group *group)
     group->end = active->position;
     group->check = active->check;
     if (!active->begun) {
-        rv =
-            craft_wal_buffer_reserve(wal, &wal->batch, CRAFT_WAL_SEGMENT_BEGIN);
-        if (rv != 0) {
-            return rv;
-        }
-        craft_wal_segment_begin(wal, &group->state, wal->batch.data,
-                                &group->check);
-        wal->batch.len = CRAFT_WAL_SEGMENT_BEGIN;
-        group->start = 0;
-        group->end = CRAFT_WAL_SEGMENT_BEGIN;
+        rv = group_begin(wal, group);
+    }
+    if (rv == 0 && !active->lived) {
+        rv = group_live(wal, group);
+    }
+    if (rv != 0) {
+        return rv;
     }
     while (group->taken < group->records_len) {
         if (group->taken == CRAFT_WAL_GROUP_RECORDS ||
@@ -245,6 +290,7 @@ static int group_write(struct craft_wal *wal, const struct group *group)
         return rv;
     }
     wal->active.begun = 1;
+    wal->active.lived = 1;
     wal->active.end = group->end;
     wal->active.position = group->end;
     wal->active.check = group->check;

@@ -147,6 +147,7 @@ static size_t fixed_len(uint32_t flags)
     size_t len = 0;
 
     len += (flags & CRAFT_WAL_RECORD_BEGIN) ? CRAFT_WAL_BEGIN_LEN : 0u;
+    len += (flags & CRAFT_WAL_RECORD_LIFE) ? CRAFT_WAL_LIFE_LEN : 0u;
     len += (flags & CRAFT_WAL_RECORD_STATE) ? CRAFT_WAL_STATE_LEN : 0u;
     len += (flags & CRAFT_WAL_RECORD_TRUNCATE) ? CRAFT_WAL_TRUNCATE_LEN : 0u;
     len += (flags & CRAFT_WAL_RECORD_ENTRIES) ? CRAFT_WAL_ENTRIES_LEN : 0u;
@@ -172,6 +173,9 @@ int craft_wal_summary_decode(struct craft_wal_summary *summary,
         state_decode(&summary->begin, at);
         summary->begin.last_index = craft_load64(at + 24);
         at += CRAFT_WAL_BEGIN_LEN;
+    }
+    if (record->flags & CRAFT_WAL_RECORD_LIFE) {
+        at += CRAFT_WAL_LIFE_LEN;
     }
     if (record->flags & CRAFT_WAL_RECORD_STATE) {
         state_decode(&summary->begin, at);

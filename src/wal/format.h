@@ -17,6 +17,7 @@
 #define CRAFT_WAL_HEADER_LEN CRAFT_WAL_SECTOR
 #define CRAFT_WAL_RECORD_LEN 32u /* of a record's header */
 #define CRAFT_WAL_BEGIN_LEN 48u
+#define CRAFT_WAL_LIFE_LEN 8u
 #define CRAFT_WAL_STATE_LEN 24u
 #define CRAFT_WAL_TRUNCATE_LEN 8u
 #define CRAFT_WAL_ENTRIES_LEN 16u
@@ -28,7 +29,8 @@ enum craft_wal_record_flags {
     CRAFT_WAL_RECORD_ENTRIES = 1u << 2,
     CRAFT_WAL_RECORD_BEGIN = 1u << 3, /* a group's state, first in a segment */
     CRAFT_WAL_RECORD_SEAL = 1u << 4,  /* last in a segment */
-    CRAFT_WAL_RECORD_KNOWN = (1u << 5) - 1u
+    CRAFT_WAL_RECORD_LIFE = 1u << 5,  /* first since the store was opened */
+    CRAFT_WAL_RECORD_KNOWN = (1u << 6) - 1u
 };
 
 struct craft_wal_header {

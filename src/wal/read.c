@@ -93,15 +93,17 @@ static int read_damaged(struct craft_wal *wal, uint32_t offset,
 }
 
 /*
- * Copy the entries of a record from `want` on. 0: all of it was used; 1: the
- * batch is full.
+ * Copy the entries of a record from `want` up to `limit`: those behind it are
+ * no longer in the log. 0: all of them; 1: the batch is full.
  */
 static int record_copy(const struct craft_wal_summary *summary,
-                       craft_index want, craft_wal_batch *batch)
+                       craft_index want, craft_index limit,
+                       craft_wal_batch *batch)
 {
     const uint8_t *at = summary->entries;
 
-    for (uint32_t i = 0; i < summary->entries_len; i++) {
+    for (uint32_t i = 0;
+         i < summary->entries_len && summary->first_index + i < limit; i++) {
         craft_entry entry;
 
         at += craft_wal_entry_decode(&entry, at);
@@ -161,7 +163,7 @@ static int view_walk(struct craft_wal *wal, const struct view *view,
             if (summary.first_index > *want) {
                 return read_damaged(wal, offset, *want);
             }
-            rv = record_copy(&summary, *want, batch);
+            rv = record_copy(&summary, *want, view->limit, batch);
             *want += batch->entries_len - before;
         }
         wal->hint.offset = found.offset;

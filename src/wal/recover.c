@@ -264,7 +264,8 @@ static int record_take(struct recovery *r, const struct craft_wal_found *found)
         craft_wal_index_note(&shared->index, &place);
     }
     craft_wal_state_apply(&shared->state, &summary);
-    if (!(summary.flags & (CRAFT_WAL_RECORD_BEGIN | CRAFT_WAL_RECORD_SEAL))) {
+    if (summary.flags & (CRAFT_WAL_RECORD_STATE | CRAFT_WAL_RECORD_TRUNCATE |
+                         CRAFT_WAL_RECORD_ENTRIES)) {
         shared->empty = 0;
     }
     r->current.sealed = (summary.flags & CRAFT_WAL_RECORD_SEAL) != 0;
@@ -391,7 +392,8 @@ static int walk(struct recovery *r)
 
 /* What lies behind the last record. */
 struct tail {
-    uint32_t dirty_end; /* after the last byte that is not 0; 0: none */
+    uint32_t dirty;     /* the first word that is not 0 */
+    uint32_t dirty_end; /* after the last one; 0: none */
     uint32_t witness;   /* a record that calls this synced; 0: none */
 };
 
@@ -425,6 +427,7 @@ static int tail_look(struct recovery *r, uint32_t from, struct tail *tail)
         if (left < 8) {
             continue;
         }
+        tail->dirty = tail->dirty_end == 0 ? at : tail->dirty;
         tail->dirty_end = at + 8;
         left = window->limit - at;
         if (left >= CRAFT_WAL_RECORD_LEN) {
@@ -516,27 +519,32 @@ static int current_unbegin(struct recovery *r)
 /* ---------------------------------------------------------------- cutting */
 
 static void torn_report(craft_wal_report *report, const struct segment *segment,
-                        uint32_t offset, uint32_t dirty_end)
+                        const struct tail *tail)
 {
     report->flags |= CRAFT_WAL_REPORT_TORN;
-    report->offset = offset;
-    report->bytes = dirty_end - offset;
+    report->offset = tail->dirty;
+    report->bytes = tail->dirty_end - tail->dirty;
     memcpy(report->file, segment->file.name, sizeof segment->file.name);
     (void)snprintf(report->text, sizeof report->text,
                    "unsynced bytes were cut off: %s at offset %lu, %lu "
                    "bytes: nothing to do",
-                   segment->file.name, (unsigned long)offset,
-                   (unsigned long)(dirty_end - offset));
+                   segment->file.name, (unsigned long)report->offset,
+                   (unsigned long)report->bytes);
 }
 
-/* Make [from, dirty_end) zeroes, so that it can never be taken for records. */
+/*
+ * Make the tail zeroes, so that it can never be taken for records. No sector
+ * with synced records is written: its padding is zero already.
+ */
 static int tail_cut(struct recovery *r, const struct segment *segment,
-                    uint32_t from, uint32_t dirty_end)
+                    const struct tail *tail, craft_wal_report *report)
 {
     int rv = 0;
 
-    if (dirty_end > from) {
-        rv = craft_wal_file_zero(r->wal, &segment->file, from, dirty_end);
+    if (tail->dirty_end > 0) {
+        torn_report(report, segment, tail);
+        rv = craft_wal_file_zero(r->wal, &segment->file, tail->dirty,
+                                 tail->dirty_end);
     }
     if (rv == 0) {
         rv = craft_wal_file_sync(r->wal, &segment->file, 1);
@@ -580,22 +588,15 @@ static int cut(struct recovery *r, const struct tail *current_tail,
 {
     int rv = unsynced_rewrite(r);
 
-    if (rv == 0) {
-        rv = tail_cut(r, &r->current, r->current.end, current_tail->dirty_end);
-    }
     if (rv == 0 && r->next.file.handle != CRAFT_WAL_NO_FILE) {
-        rv = tail_cut(r, &r->next, 0, next_tail->dirty_end);
+        rv = tail_cut(r, &r->next, next_tail, report);
+    }
+    if (rv == 0) {
+        rv = tail_cut(r, &r->current, current_tail, report);
     }
     if (rv == 0) {
         /* A process may have died between making a name and syncing it. */
         rv = craft_wal_names_sync(r->wal);
-    }
-    if (next_tail->dirty_end > 0) {
-        torn_report(report, &r->next, 0, next_tail->dirty_end);
-    }
-    if (current_tail->dirty_end > r->current.end) {
-        torn_report(report, &r->current, r->current.end,
-                    current_tail->dirty_end);
     }
     return rv;
 }
@@ -653,8 +654,8 @@ static void shared_begin(struct craft_wal *wal)
 /* An existing store. */
 static int recover(struct recovery *r, craft_wal_report *report)
 {
-    struct tail current_tail = {0, 0};
-    struct tail next_tail = {0, 0};
+    struct tail current_tail = {.witness = 0};
+    struct tail next_tail = {.witness = 0};
     int rv = walk(r);
 
     if (rv == 0) {
@@ -731,7 +732,10 @@ int craft_wal_recover(struct craft_wal *wal, craft_wal_report *report)
     r.current.file.handle = CRAFT_WAL_NO_FILE;
     r.next.file.handle = CRAFT_WAL_NO_FILE;
     wal->shared.empty = 1;
-    rv = find(&r, report);
+    rv = craft_wal_draw(wal, &wal->life);
+    if (rv == 0) {
+        rv = find(&r, report);
+    }
     if (rv == 0) {
         craft_wal_file_remove(wal, "next.tmp");
         craft_wal_file_remove(wal, "store.tmp");

@@ -159,22 +159,23 @@ int craft_wal_names_sync(struct craft_wal *wal)
     return craft_wal_directory_sync(wal, parent);
 }
 
-static int store_id_draw(struct craft_wal *wal)
+int craft_wal_draw(struct craft_wal *wal, uint64_t *number_out)
 {
-    do {
-        int rv = wal->files->random(wal->files_ctx, &wal->store_id,
-                                    sizeof wal->store_id);
+    *number_out = 0;
+    while (*number_out == 0) {
+        int rv =
+            wal->files->random(wal->files_ctx, number_out, sizeof *number_out);
 
         if (rv != 0) {
             struct craft_wal_problem problem = {
                 .error = CRAFT_WAL_ERR_IO,
                 .system_error = -rv,
-                .what = "no random bytes for the identity of a new store",
+                .what = "no random bytes for the identity of a store",
                 .remedy = "see whether /dev/urandom can be read",
             };
             return craft_wal_complain(wal, &problem);
         }
-    } while (wal->store_id == 0);
+    }
     return 0;
 }
 
@@ -183,7 +184,7 @@ int craft_wal_store_create(struct craft_wal *wal)
     uint8_t first[CRAFT_WAL_SEGMENT_BEGIN];
     struct craft_wal_active *active = &wal->active;
     struct craft_wal_next next = {.size = wal->segment_bytes};
-    int rv = store_id_draw(wal);
+    int rv = craft_wal_draw(wal, &wal->store_id);
 
     if (rv == 0) {
         rv = store_file_create(wal);

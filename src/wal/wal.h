@@ -52,6 +52,7 @@ struct craft_wal_active {
     uint32_t prev_end; /* for the header, while it is not written */
     uint32_t prev_check;
     int begun;  /* its header is in the file */
+    int lived;  /* the record of this life is in the file */
     int sealed; /* it takes no more records */
 };
 
@@ -110,6 +111,7 @@ struct craft_wal {
     char directory[CRAFT_WAL_DIRECTORY_MAX + 1];
     uint64_t group;
     uint64_t store_id;
+    uint64_t life; /* drawn when the store was opened */
     uint32_t segment_bytes;
     int lock_handle;
     atomic_int failed; /* 0, or the error that made it so */
@@ -214,6 +216,9 @@ void craft_wal_segment_begin(const struct craft_wal *wal,
                              uint32_t *check_out);
 #define CRAFT_WAL_SEGMENT_BEGIN                                                \
     (CRAFT_WAL_HEADER_LEN + CRAFT_WAL_RECORD_LEN + CRAFT_WAL_BEGIN_LEN)
+
+/* Draw a number that no other store and no other life has, not 0. */
+int craft_wal_draw(struct craft_wal *wal, uint64_t *number_out);
 
 /* Make the names in the directory durable, and that of a new directory. */
 int craft_wal_names_sync(struct craft_wal *wal);
