@@ -174,7 +174,10 @@ CRAFT_INTERNAL craft_index craft_log_batch(const struct craft_log *log,
                                            craft_index from, craft_index to,
                                            uint64_t bytes_max);
 
-/* Evict whole segments up to `limit` while more than bytes_max is held. */
+/*
+ * Evict whole segments up to `limit` while more than bytes_max is held. Of the
+ * entries up to `limit` none is lent: their places in the array are used again.
+ */
 CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit,
                                     uint64_t bytes_max);
 
