@@ -48,7 +48,7 @@ typedef uint64_t craft_index; /* place in the log; 0 = none, first is 1 */
 
 /*
  * Terms, indexes and rounds at or beyond this are refused wherever they come
- * from, so that no sum of two of them can wrap.
+ * from, so that no sum of two of them can wrap. A power of two.
  */
 #define CRAFT_NUMBER_MAX ((uint64_t)1 << 62)
 

@@ -23,8 +23,17 @@ static inline int craft_enter(const struct craft_node *node)
     return craft_enter_slow(node);
 }
 
+/* Settle, and with hooks deliver. */
+CRAFT_INTERNAL void craft_deliver(struct craft_node *node);
+
 /* The input is taken: settle and deliver, unless held or inside a hook. */
-CRAFT_INTERNAL void craft_leave(struct craft_node *node);
+static inline void craft_leave(struct craft_node *node)
+{
+    if (!node->delivery.running && node->due != 0 &&
+        node->delivery.holds == 0) {
+        craft_deliver(node);
+    }
+}
 
 /* Free all of it; not from within the loop. */
 CRAFT_INTERNAL void craft_node_destroy(struct craft_node *node);

@@ -80,7 +80,7 @@ static int commands_sum(const struct craft_node *node,
         }
         space += craft_log_space(commands[i].data_len);
         tokens += commands[i].token != 0;
-        if (space > SIZE_MAX / 4) {
+        if (space > SIZE_MAX / 4 - (i + 1) * CRAFT_ENTRY_OVERHEAD) {
             return CRAFT_ERR_BUSY;
         }
     }
@@ -193,6 +193,24 @@ static void node_halt(struct craft_node *node)
     craft_health_tell(node, CRAFT_EVENT_STORAGE, CRAFT_ENDING_ERROR, 0);
 }
 
+static int persist_failed(struct craft_node *node, uint64_t ticket, int ending)
+{
+    int rv = CRAFT_ERR_INVALID;
+
+    if (ending == CRAFT_ENDING_NOSPACE) {
+        rv = craft_persist_voided(node, ticket);
+        if (rv == 0) {
+            craft_health_tell(node, CRAFT_EVENT_STORAGE, ending, 0);
+        }
+    } else if (ending == CRAFT_ENDING_ERROR) {
+        rv = ticket > 0 && ticket < node->persist.next ? 0 : CRAFT_ERR_TICKET;
+        if (rv == 0) {
+            node_halt(node);
+        }
+    }
+    return rv;
+}
+
 int craft_persisted(craft_node *node, uint64_t ticket, int ending)
 {
     int rv = craft_enter(node);
@@ -200,25 +218,9 @@ int craft_persisted(craft_node *node, uint64_t ticket, int ending)
     if (rv != 0) {
         return rv;
     }
-    switch (ending) {
-    case CRAFT_ENDING_OK:
-        rv = craft_persist_ended(node, ticket);
-        break;
-    case CRAFT_ENDING_NOSPACE:
-        rv = craft_persist_voided(node, ticket);
-        if (rv == 0) {
-            craft_health_tell(node, CRAFT_EVENT_STORAGE, ending, 0);
-        }
-        break;
-    case CRAFT_ENDING_ERROR:
-        if (ticket == 0 || ticket >= node->persist.next) {
-            return CRAFT_ERR_TICKET;
-        }
-        node_halt(node);
-        break;
-    default:
-        return CRAFT_ERR_INVALID;
-    }
+    rv = CRAFT_LIKELY(ending == CRAFT_ENDING_OK)
+             ? craft_persist_ended(node, ticket)
+             : persist_failed(node, ticket, ending);
     craft_leave(node);
     return rv;
 }

@@ -83,6 +83,7 @@ static int parts_init(struct craft_node *node)
     int rv = craft_persist_init(node);
 
     if (rv == 0 && (pull || node->hooks.fetch != NULL)) {
+        node->log.cache_bytes_max = node->config.log_cache_bytes_max;
         rv = craft_fetch_init(node);
     }
     if (rv == 0 && (pull || node->hooks.event != NULL)) {
@@ -111,6 +112,7 @@ static void node_init(struct craft_node *node, const craft_config *config,
     craft_log_init(&node->log, &node->config.allocator, spare);
     craft_random_init(&node->random, config->seed, config->id);
     craft_elect_redraw(node);
+    node->out.persist.struct_size = (uint32_t)sizeof(craft_persist);
     node->out.message.struct_size = (uint32_t)sizeof(craft_message);
     node->out.message.group = config->group;
     node->out.message.from = config->id;
@@ -170,7 +172,7 @@ void craft_node_free(craft_node *node)
         return;
     }
     if (node->delivery.running) {
-        node->delivery.free_me = true;
+        node->delivery.holds |= CRAFT_HOLDS_FREE;
         return;
     }
     craft_node_destroy(node);
@@ -213,14 +215,12 @@ static int entry_reserve(struct craft_node *node, const craft_entry *entry,
 static int entry_add(struct craft_node *node, const craft_entry *entry)
 {
     struct craft_members *members;
-    craft_entry own = *entry;
     int rv = entry_reserve(node, entry, &members);
 
     if (rv != 0) {
         return rv;
     }
-    own.token = 0;
-    craft_log_append(&node->log, &own);
+    craft_log_append(&node->log, entry, 1);
     if (members != NULL) {
         craft_members_push(&node->configuration, members);
     }
@@ -335,10 +335,7 @@ int craft_node_restore_entries(craft_node *node, const craft_entry *entries,
         }
     }
     /* All of it is on the disk, so all of it can be fetched again. */
-    if (node->fetching.stretches != NULL) {
-        craft_log_evict(&node->log, node->log.last,
-                        node->config.log_cache_bytes_max);
-    }
+    craft_log_evict(&node->log, node->log.last);
     craft_log_reclaim(&node->log, UINT64_MAX);
     return 0;
 }
@@ -356,6 +353,7 @@ int craft_node_start(craft_node *node)
     }
     if (node->phase == CRAFT_PHASE_RESTORING) {
         craft_persist_restored(node);
+        craft_apply_restored(node, node->apply.index);
     }
     if (node->phase == CRAFT_PHASE_BOOTSTRAPPED) {
         node->commit_index = 1; /* the same on every server that has it */

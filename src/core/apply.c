@@ -1,9 +1,22 @@
 #include "core/apply.h"
 
+/* Applied up to index: what waits for that, and may leave memory now? */
+static void apply_advance(struct craft_node *node, craft_index index)
+{
+    CRAFT_ASSERT(index >= node->apply.index);
+    node->apply.index = index;
+    if (node->proposals.len > 0) {
+        craft_changed(node, CRAFT_FACT_APPLIED & ~CRAFT_DERIVE_APPLY);
+    }
+    if (craft_log_evictable(&node->log, index)) {
+        craft_changed(node, CRAFT_FACT_CACHE_FULL);
+    }
+}
+
 CRAFT_INTERNAL void craft_apply_restored(struct craft_node *node,
                                          craft_index index)
 {
-    node->apply.index = index;
+    apply_advance(node, index);
 }
 
 /* How far may be applied. */
@@ -23,33 +36,6 @@ static const craft_entry *apply_entry(const struct craft_node *node,
         return craft_log_entry(&node->log, index);
     }
     return craft_stretch_held(node, CRAFT_FETCH_APPLY, index, last_out);
-}
-
-CRAFT_INTERNAL void craft_apply_settle(struct craft_node *node)
-{
-    craft_index limit = apply_limit(node);
-    craft_index index = node->apply.index;
-    const craft_entry *entry = NULL;
-    craft_index last;
-
-    if (node->apply.first != 0) {
-        return;
-    }
-    while (index < limit) {
-        entry = apply_entry(node, index + 1, &last);
-        if (entry == NULL || entry->kind == CRAFT_ENTRY_COMMAND) {
-            break;
-        }
-        index++;
-    }
-    if (index != node->apply.index) {
-        node->apply.index = index;
-        craft_changed(node, CRAFT_DERIVE_DONE | CRAFT_TIDY_MEMORY);
-    }
-    if (index < limit) {
-        craft_changed(node,
-                      entry != NULL ? CRAFT_DERIVE_APPLY : CRAFT_DERIVE_FETCH);
-    }
 }
 
 CRAFT_INTERNAL craft_index craft_apply_missing(const struct craft_node *node)
@@ -74,34 +60,67 @@ CRAFT_INTERNAL int craft_apply_ended(struct craft_node *node, craft_index index)
     if (index + 1 < apply->first || index > apply->last) {
         return CRAFT_ERR_INVALID;
     }
-    CRAFT_ASSERT(index >= apply->index);
-    apply->index = index;
     apply->first = 0;
-    craft_changed(node, CRAFT_FACT_APPLIED);
+    apply_advance(node, index);
+    if (craft_apply_waits(node)) {
+        craft_changed(node, CRAFT_DERIVE_APPLY);
+    }
     return 0;
+}
+
+/*
+ * The first command after what is applied, passing over the library's own
+ * entries. NULL when there is none to apply yet; what left memory is asked
+ * for.
+ */
+static const craft_entry *apply_next(struct craft_node *node,
+                                     craft_index *last_out)
+{
+    craft_index limit = apply_limit(node);
+    craft_index index = node->apply.index;
+    const craft_entry *entry = NULL;
+
+    while (index < limit) {
+        entry = apply_entry(node, index + 1, last_out);
+        if (CRAFT_UNLIKELY(entry == NULL)) {
+            craft_changed(node, CRAFT_FACT_FETCH_WANTED);
+            break;
+        }
+        if (CRAFT_LIKELY(entry->kind == CRAFT_ENTRY_COMMAND)) {
+            break;
+        }
+        entry = NULL;
+        index++;
+    }
+    if (CRAFT_UNLIKELY(index != node->apply.index)) {
+        apply_advance(node, index);
+    }
+    if (*last_out > limit) {
+        *last_out = limit;
+    }
+    return entry;
 }
 
 CRAFT_INTERNAL bool craft_apply_derive(struct craft_node *node)
 {
-    craft_index first = node->apply.index + 1;
-    craft_index last = apply_limit(node);
     const craft_entry *entries;
-    craft_index reach;
-    size_t len = 0;
+    craft_index last = 0;
+    craft_index first;
+    size_t len = 1;
 
     node->due &= ~(uint32_t)CRAFT_DERIVE_APPLY; /* an ending looks again */
-    if (node->apply.first != 0 || first > last) {
+    if (!craft_apply_waits(node)) {
+        craft_when_durable(node, CRAFT_DERIVE_APPLY);
         return false;
     }
-    entries = apply_entry(node, first, &reach);
-    if (entries == NULL || entries->kind != CRAFT_ENTRY_COMMAND) {
+    entries = apply_next(node, &last);
+    if (entries == NULL) {
         return false;
     }
-    if (first >= node->log.first) {
+    first = node->apply.index + 1;
+    if (CRAFT_LIKELY(first >= node->log.first)) {
         last = craft_log_batch(&node->log, first, last,
                                node->config.message_bytes_max);
-    } else if (last > reach) {
-        last = reach;
     }
     while (first + len <= last && entries[len].kind == CRAFT_ENTRY_COMMAND) {
         len++;

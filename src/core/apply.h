@@ -15,9 +15,6 @@
 CRAFT_INTERNAL void craft_apply_restored(struct craft_node *node,
                                          craft_index index);
 
-/* Pass over what is not for the host; see whether there is a batch. */
-CRAFT_INTERNAL void craft_apply_settle(struct craft_node *node);
-
 /* The open batch ended at index. 0, CRAFT_ERR_TICKET, CRAFT_ERR_INVALID. */
 CRAFT_INTERNAL int craft_apply_ended(struct craft_node *node,
                                      craft_index index);

@@ -2,23 +2,23 @@
 
 CRAFT_INTERNAL void craft_commit_settle(struct craft_node *node)
 {
-    uint64_t reached[CRAFT_MEMBERS_MAX];
-    size_t len = 0;
-    uint64_t bits = node->peers.voters;
+    uint64_t reached[CRAFT_MEMBERS_MAX + 1];
+    size_t len;
+    const struct craft_peers *peers = &node->peers;
     craft_index index;
 
     if (node->standing.role != CRAFT_ROLE_LEADER ||
         node->peers.voters_len == 0) {
         return;
     }
-    if (node->peers.self_votes) {
-        reached[len] = node->persist.durable.match;
-        len++;
+    if (node->persist.durable.match < node->log.last) {
+        craft_when_durable(node, CRAFT_SETTLE_COMMIT);
     }
-    while (bits != 0) {
-        reached[len] = node->peers.slots[craft_peers_lowest(bits)].match_index;
-        len++;
-        bits &= bits - 1;
+    reached[0] = node->persist.durable.match;
+    len = peers->self_votes;
+    for (uint32_t i = 0; i < peers->len; i++) {
+        reached[len] = peers->slots[i].match_index;
+        len += (peers->voters >> i) & 1u;
     }
     CRAFT_ASSERT(len == node->peers.voters_len);
     index = craft_majority_reached(reached, len);

@@ -221,6 +221,9 @@ CRAFT_INTERNAL bool craft_elect_derive(struct craft_node *node)
             return true;
         }
     }
-    node->due &= ~(uint32_t)CRAFT_DERIVE_VOTE; /* durability looks again */
+    node->due &= ~(uint32_t)CRAFT_DERIVE_VOTE;
+    if ((node->peers.want_vote | node->election.grant_owed_to) != 0) {
+        craft_when_durable(node, CRAFT_DERIVE_VOTE);
+    }
     return false;
 }

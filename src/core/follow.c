@@ -15,34 +15,60 @@ CRAFT_INTERNAL void craft_follow_reset(struct craft_node *node)
 
 /* ------------------------------------------------------------------- check */
 
-/* Are the entries consecutive, of terms that do not fall, and whole? */
-static bool append_well_formed(const craft_message *message)
+/*
+ * Are the entries consecutive, of terms that do not fall, and whole? Sums up
+ * what they need, if none of them is held already.
+ */
+static bool entries_well_formed(const craft_message *message,
+                                struct craft_append_plan *plan)
 {
     const craft_append *append = &message->as.append;
     craft_index index = append->prev_index;
     craft_term term = append->prev_term;
+    uint64_t space = 0;
+    size_t runs = 1;
+    bool configurations = false;
 
-    if (append->prev_index >= CRAFT_NUMBER_MAX ||
-        append->commit >= CRAFT_NUMBER_MAX ||
-        append->entries_len >= CRAFT_NUMBER_MAX - append->prev_index ||
-        append->prev_term > message->term ||
-        (append->prev_index == 0) != (append->prev_term == 0) ||
-        (append->entries == NULL && append->entries_len > 0)) {
-        return false;
-    }
     for (size_t i = 0; i < append->entries_len; i++) {
         const craft_entry *entry = &append->entries[i];
 
         index++;
-        if (entry->index != index || entry->term < term || entry->term == 0 ||
-            entry->kind < CRAFT_ENTRY_COMMAND ||
-            entry->kind > CRAFT_ENTRY_CONFIGURATION ||
-            (entry->data == NULL && entry->data_len > 0)) {
+        if (CRAFT_UNLIKELY(entry->index != index ||
+                           entry->kind - CRAFT_ENTRY_COMMAND >
+                               CRAFT_ENTRY_CONFIGURATION -
+                                   CRAFT_ENTRY_COMMAND ||
+                           entry->data_len > UINT32_MAX ||
+                           (entry->data == NULL && entry->data_len > 0))) {
             return false;
         }
-        term = entry->term;
+        if (CRAFT_UNLIKELY(entry->term != term)) {
+            if (entry->term < term) {
+                return false;
+            }
+            term = entry->term;
+            runs++;
+        }
+        configurations |= entry->kind == CRAFT_ENTRY_CONFIGURATION;
+        space += craft_log_space(entry->data_len);
     }
-    return term <= message->term;
+    plan->space = (size_t)space;
+    plan->runs = runs;
+    plan->configurations = configurations;
+    return term <= message->term && space <= SIZE_MAX / 4;
+}
+
+static bool append_well_formed(const craft_message *message,
+                               struct craft_append_plan *plan)
+{
+    const craft_append *append = &message->as.append;
+
+    return (append->prev_index | append->commit) < CRAFT_NUMBER_MAX &&
+           append->entries_len < CRAFT_NUMBER_MAX - append->prev_index &&
+           append->entries_len < UINT32_MAX / 2 &&
+           append->prev_term <= message->term &&
+           (append->prev_index == 0) == (append->prev_term == 0) &&
+           (append->entries != NULL || append->entries_len == 0) &&
+           entries_well_formed(message, plan);
 }
 
 /* Leading entries that the log holds already (thesis 3.5: by index and term,
@@ -64,31 +90,30 @@ static size_t entries_held(const struct craft_node *node,
     return i;
 }
 
-/* Sum up what the new entries need; false when one is not to be kept. */
-static bool entries_sum(struct craft_node *node, const craft_append *append)
+/* Do the configurations among the new entries decode? */
+static bool configurations_good(const struct craft_node *node,
+                                const craft_append *append)
 {
-    struct craft_append_plan *plan = &node->following.plan;
-    craft_term term = 0;
-    size_t space = 0;
-
-    plan->runs = 0;
-    for (size_t i = plan->keep; i < append->entries_len; i++) {
+    for (size_t i = node->following.plan.keep; i < append->entries_len; i++) {
         const craft_entry *entry = &append->entries[i];
 
-        if (entry->data_len > SIZE_MAX / 4 - space) {
-            return false;
-        }
-        space += craft_log_space(entry->data_len);
-        plan->runs += entry->term != term;
-        term = entry->term;
-        if (CRAFT_UNLIKELY(entry->kind == CRAFT_ENTRY_CONFIGURATION) &&
+        if (entry->kind == CRAFT_ENTRY_CONFIGURATION &&
             craft_members_block_size(entry->data, entry->data_len,
                                      node->config.members_max) == 0) {
             return false;
         }
     }
-    plan->space = space;
     return true;
+}
+
+static bool append_matches(const struct craft_log *log,
+                           const craft_append *append)
+{
+    if (CRAFT_LIKELY(append->prev_index == log->last)) {
+        return append->prev_term == log->last_term;
+    }
+    return append->prev_index < log->last &&
+           append->prev_term == craft_log_term(log, append->prev_index);
 }
 
 CRAFT_INTERNAL int craft_follow_check(struct craft_node *node,
@@ -97,14 +122,12 @@ CRAFT_INTERNAL int craft_follow_check(struct craft_node *node,
     const craft_append *append = &message->as.append;
     struct craft_append_plan *plan = &node->following.plan;
 
-    if (!append_well_formed(message)) {
+    if (!append_well_formed(message, plan)) {
         return CRAFT_ERR_MESSAGE;
     }
     plan->truncate_from = 0;
     plan->keep = 0;
-    plan->matches =
-        append->prev_index <= node->log.last &&
-        craft_log_term(&node->log, append->prev_index) == append->prev_term;
+    plan->matches = append_matches(&node->log, append);
     if (!plan->matches) {
         /* Every leader has what is committed (Figure 3.2, leader
          * completeness): who contradicts it is none. */
@@ -120,7 +143,11 @@ CRAFT_INTERNAL int craft_follow_check(struct craft_node *node,
             return CRAFT_ERR_MESSAGE; /* leaders only append */
         }
     }
-    return entries_sum(node, append) ? 0 : CRAFT_ERR_MESSAGE;
+    if (CRAFT_UNLIKELY(plan->configurations) &&
+        !configurations_good(node, append)) {
+        return CRAFT_ERR_MESSAGE;
+    }
+    return 0;
 }
 
 /* ----------------------------------------------------------------- reserve */
@@ -167,7 +194,9 @@ CRAFT_INTERNAL int craft_follow_reserve(struct craft_node *node,
     size_t entries = append->entries_len - plan->keep;
     int rv;
 
-    decoded_free(node);
+    if (CRAFT_UNLIKELY(node->following.decoded != NULL)) {
+        decoded_free(node);
+    }
     if (!plan->matches || entries == 0) {
         return 0;
     }
@@ -175,11 +204,11 @@ CRAFT_INTERNAL int craft_follow_reserve(struct craft_node *node,
     if (rv == 0 && plan->truncate_from != 0 && craft_node_lends(node)) {
         rv = craft_log_reserve_fresh(&node->log, entries);
     }
-    if (rv == 0) {
+    if (rv == 0 && CRAFT_UNLIKELY(plan->configurations)) {
         rv = decoded_reserve(node, append);
-    }
-    if (rv != 0) {
-        decoded_free(node);
+        if (rv != 0) {
+            decoded_free(node);
+        }
     }
     return rv;
 }
@@ -232,13 +261,9 @@ static craft_index entries_take(struct craft_node *node,
         if (CRAFT_UNLIKELY(plan->truncate_from != 0)) {
             log_truncate(node, plan->truncate_from);
         }
-        while (i < append->entries_len) {
-            craft_entry entry = append->entries[i];
-
-            entry.token = 0; /* another server's */
-            craft_log_append(&node->log, &entry);
-            i++;
-        }
+        craft_log_append(&node->log, &append->entries[i],
+                         append->entries_len - i);
+        i = append->entries_len;
         craft_changed(node, CRAFT_FACT_LOG_GREW);
     }
     if (CRAFT_UNLIKELY(node->following.decoded != NULL)) {
@@ -327,16 +352,16 @@ CRAFT_INTERNAL bool craft_follow_derive(struct craft_node *node)
     if (match > node->persist.durable.match) {
         match = node->persist.durable.match;
     }
-    if (!following->reply_owed && !following->rejection_owed &&
-        match <= following->replied_match) {
+    if (match < following->verified) {
+        craft_when_durable(node, CRAFT_DERIVE_REPLY);
+    }
+    if ((match <= following->replied_match && !following->reply_owed &&
+         !following->rejection_owed) ||
+        node->standing.role != CRAFT_ROLE_FOLLOWER) {
         node->due &= ~(uint32_t)CRAFT_DERIVE_REPLY;
         return false;
     }
-    if (node->standing.leader == 0 ||
-        node->standing.leader == node->config.id) {
-        node->due &= ~(uint32_t)CRAFT_DERIVE_REPLY;
-        return false;
-    }
+    CRAFT_ASSERT(node->standing.leader != 0);
     reply = &craft_message_begin(node, CRAFT_MESSAGE_APPEND_REPLY,
                                  node->standing.leader)
                  ->as.append_reply;

@@ -27,10 +27,11 @@ enum craft_consequence {
     CRAFT_SETTLE_CONFIGURATION = 1u << 1,
     CRAFT_SETTLE_ELECTION = 1u << 2,
     CRAFT_SETTLE_COMMIT = 1u << 3,
-    CRAFT_SETTLE_APPLY = 1u << 4,
-    CRAFT_SETTLE_HEALTH = 1u << 5,
-    CRAFT_SETTLE_TIME = 1u << 6,
-    CRAFT_SETTLE_ALL = (1u << 7) - 1u,
+    CRAFT_SETTLE_HEALTH = 1u << 4,
+    CRAFT_SETTLE_TIME = 1u << 5,
+    CRAFT_SETTLE_ALL = (1u << 6) - 1u,
+
+    CRAFT_TIDY_MEMORY = 1u << 6, /* between hooks only */
 
     CRAFT_DERIVE_APPEND = 1u << 16,  /* appends and heartbeats of a leader */
     CRAFT_DERIVE_REFUSAL = 1u << 17, /* answers that promise nothing */
@@ -42,9 +43,7 @@ enum craft_consequence {
     CRAFT_DERIVE_DONE = 1u << 23,
     CRAFT_DERIVE_EVENT = 1u << 24,
     CRAFT_DERIVE_LAST = CRAFT_DERIVE_DONE | CRAFT_DERIVE_EVENT,
-    CRAFT_DERIVE_ALL = ((1u << 25) - 1u) & ~((1u << 16) - 1u),
-
-    CRAFT_TIDY_MEMORY = 1u << 30 /* between hooks only */
+    CRAFT_DERIVE_ALL = ((1u << 25) - 1u) & ~((1u << 16) - 1u)
 };
 
 /* The one table: what changed, and who has to look at it again. */
@@ -59,17 +58,13 @@ enum craft_fact {
     CRAFT_FACT_REPLY_OWED = CRAFT_DERIVE_REPLY,
     CRAFT_FACT_VOTES = CRAFT_SETTLE_ELECTION,
     CRAFT_FACT_MATCH = CRAFT_SETTLE_COMMIT,
-    CRAFT_FACT_DURABLE = CRAFT_SETTLE_ELECTION | CRAFT_SETTLE_COMMIT |
-                         CRAFT_SETTLE_APPLY | CRAFT_DERIVE_PERSIST |
-                         CRAFT_DERIVE_VOTE | CRAFT_DERIVE_REPLY |
-                         CRAFT_TIDY_MEMORY,
-    CRAFT_FACT_COMMIT = CRAFT_SETTLE_APPLY | CRAFT_DERIVE_DONE,
-    CRAFT_FACT_APPLIED =
-        CRAFT_SETTLE_APPLY | CRAFT_DERIVE_DONE | CRAFT_TIDY_MEMORY,
+    CRAFT_FACT_COMMIT = CRAFT_DERIVE_APPLY | CRAFT_DERIVE_DONE,
+    CRAFT_FACT_APPLIED = CRAFT_DERIVE_APPLY | CRAFT_DERIVE_DONE,
+    CRAFT_FACT_CACHE_FULL = CRAFT_TIDY_MEMORY,
     CRAFT_FACT_FETCH_WANTED = CRAFT_DERIVE_FETCH,
-    CRAFT_FACT_FETCHED = CRAFT_SETTLE_APPLY | CRAFT_DERIVE_APPEND,
+    CRAFT_FACT_FETCHED = CRAFT_DERIVE_APPEND | CRAFT_DERIVE_APPLY,
     CRAFT_FACT_STORAGE = CRAFT_SETTLE_HEALTH,
-    CRAFT_FACT_TIME = CRAFT_SETTLE_TIME,
+    CRAFT_FACT_TIME = CRAFT_SETTLE_TIME | CRAFT_TIDY_MEMORY,
     CRAFT_FACT_EVENT = CRAFT_DERIVE_EVENT,
     CRAFT_FACT_ENDED = CRAFT_DERIVE_LAST /* stopped or halted */
 };
@@ -112,6 +107,7 @@ struct craft_append_plan {
     size_t runs;               /* of terms that they begin, at most */
     craft_index truncate_from; /* 0 = nothing conflicts */
     bool matches;              /* the log has the entry before them */
+    bool configurations;       /* there are some among them */
 };
 
 /* core/follow.c: the follower's part, thesis 3.5. Facts of one term. */
@@ -166,6 +162,7 @@ struct craft_token {
 
 /* core/propose.c: requests that wait for their fate, oldest first. */
 struct craft_proposals {
+    uint64_t applied_end; /* bytes of the log that were applied, at least */
     struct craft_token *tokens; /* ring */
     uint32_t max;               /* power of two, or 0 */
     uint32_t first;
@@ -225,6 +222,9 @@ struct craft_outbox {
     int32_t result;
 };
 
+/* A hold that is never released: the node is to be freed by the loop. */
+#define CRAFT_HOLDS_FREE ((uint32_t)1 << 30)
+
 /* api: who is inside, and what is postponed. */
 struct craft_delivery {
     void *host;
@@ -233,12 +233,12 @@ struct craft_delivery {
     bool pull;    /* made without hooks */
     bool running; /* the delivery loop is on the stack */
     bool lent;    /* a hook runs, or a pulled effect is out */
-    bool free_me;
 };
 
 struct craft_node {
-    uint32_t due;   /* enum craft_consequence */
-    uint32_t phase; /* enum craft_phase */
+    uint32_t due;          /* enum craft_consequence */
+    uint32_t when_durable; /* those that look again when a write has ended */
+    uint32_t phase;        /* enum craft_phase */
     struct craft_standing standing;
     struct craft_delivery delivery;
     struct craft_log log;
@@ -262,9 +262,28 @@ struct craft_node {
     struct craft_outbox out;
 };
 
+/*
+ * Of a fact that changes with every entry, callers pass on only the
+ * consequences that can find something: the rest would be most of the cost.
+ */
 static inline void craft_changed(struct craft_node *node, uint32_t fact)
 {
     node->due |= fact;
+}
+
+/* The consequence found that the disk is not there yet: look again then. */
+static inline void craft_when_durable(struct craft_node *node,
+                                      uint32_t consequences)
+{
+    node->when_durable |= consequences;
+}
+
+/* Is there something to apply, and none being applied? */
+static inline bool craft_apply_waits(const struct craft_node *node)
+{
+    return node->apply.index < node->commit_index &&
+           node->apply.index < node->persist.durable.match &&
+           node->apply.first == 0;
 }
 
 /*
@@ -277,7 +296,9 @@ static inline void craft_commit_raise(struct craft_node *node,
     CRAFT_ASSERT(index > node->commit_index);
     CRAFT_ASSERT(index <= node->log.last);
     node->commit_index = index;
-    craft_changed(node, CRAFT_FACT_COMMIT);
+    craft_changed(node, node->proposals.len > 0
+                            ? CRAFT_FACT_COMMIT
+                            : CRAFT_FACT_COMMIT & ~CRAFT_DERIVE_DONE);
 }
 
 /* The message to fill in, addressed; its payload is the caller's. */

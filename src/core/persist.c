@@ -76,24 +76,36 @@ static void persist_pass_voided(struct craft_persistence *persist)
     }
 }
 
+/* The durable state moved on: who waited for that looks again. */
+static void persist_moved(struct craft_node *node)
+{
+    craft_changed(node, node->when_durable);
+    node->when_durable = 0;
+}
+
 CRAFT_INTERNAL int craft_persist_ended(struct craft_node *node, uint64_t ticket)
 {
     struct craft_persistence *persist = &node->persist;
 
-    if (ticket == 0 || ticket >= persist->next) {
-        return CRAFT_ERR_TICKET;
+    const struct craft_stored *stored =
+        &persist->tickets[ticket & persist->mask];
+
+    if (CRAFT_UNLIKELY(ticket - persist->oldest >=
+                           persist->next - persist->oldest ||
+                       stored->voided)) {
+        /* Covered by a later one, or voided: nothing new. */
+        return ticket == 0 || ticket >= persist->next ? CRAFT_ERR_TICKET : 0;
     }
-    if (ticket < persist->oldest ||
-        persist->tickets[ticket & persist->mask].voided) {
-        return 0; /* covered by a later one, or voided: nothing new */
-    }
-    persist->durable = persist->tickets[ticket & persist->mask];
+    persist->durable = *stored;
     persist->oldest = ticket + 1;
-    persist_pass_voided(persist);
-    if (persist->durable.match == node->log.last) {
+    if (CRAFT_UNLIKELY(persist->oldest != persist->next)) {
+        persist_pass_voided(persist);
+    }
+    if (CRAFT_UNLIKELY(persist->full) &&
+        persist->durable.match == node->log.last) {
         persist->full = false;
     }
-    craft_changed(node, CRAFT_FACT_DURABLE);
+    persist_moved(node);
     return 0;
 }
 
@@ -126,7 +138,8 @@ CRAFT_INTERNAL int craft_persist_voided(struct craft_node *node,
     persist_pass_voided(persist);
     persist->full = true;
     persist->retry = false;
-    craft_changed(node, CRAFT_FACT_DURABLE | CRAFT_FACT_STORAGE);
+    persist_moved(node);
+    craft_changed(node, CRAFT_FACT_HARD_STATE | CRAFT_FACT_STORAGE);
     return 0;
 }
 
@@ -151,70 +164,93 @@ static uint32_t persist_hard_state(const struct craft_node *node,
     return CRAFT_PERSIST_HARD_STATE;
 }
 
-/* The entries that the store lacks, into the record. */
-static uint32_t persist_entries(struct craft_node *node,
-                                const struct craft_stored *newest)
+/* Up to where the store is to get entries with the next record. */
+static craft_index persist_reach(const struct craft_node *node,
+                                 const struct craft_stored *newest)
+{
+    if (newest->match >= node->log.last ||
+        CRAFT_UNLIKELY(node->persist.full && !node->persist.retry)) {
+        return newest->match;
+    }
+    return craft_log_batch(&node->log, newest->match + 1, node->log.last,
+                           UINT64_MAX / 2);
+}
+
+static void record_entries(struct craft_node *node,
+                           const struct craft_stored *newest, craft_index last)
 {
     craft_persist *record = &node->out.persist;
     craft_index first = newest->match + 1;
-    uint32_t flags = CRAFT_PERSIST_ENTRIES;
-    craft_index last;
 
-    if (first > node->log.last ||
-        (node->persist.full && !node->persist.retry)) {
-        return 0;
-    }
-    last = craft_log_batch(&node->log, first, node->log.last, UINT64_MAX / 2);
+    record->flags |= CRAFT_PERSIST_ENTRIES;
     record->first_index = first;
     record->entries = craft_log_entry(&node->log, first);
     record->entries_len = (size_t)(last - newest->match);
-    if (newest->last > newest->match) {
+    record->truncate_from = 0;
+    if (CRAFT_UNLIKELY(newest->last > newest->match)) {
         record->truncate_from = first;
-        flags |= CRAFT_PERSIST_TRUNCATE;
+        record->flags |= CRAFT_PERSIST_TRUNCATE;
     }
-    return flags;
+}
+
+static void record_no_entries(craft_persist *record)
+{
+    record->first_index = 0;
+    record->entries = NULL;
+    record->entries_len = 0;
+    record->truncate_from = 0;
+}
+
+/* What the store will hold once the record is written. */
+static void ticket_take(struct craft_node *node,
+                        const struct craft_stored *newest, craft_index match)
+{
+    struct craft_persistence *persist = &node->persist;
+    struct craft_stored *stored =
+        &persist->tickets[persist->next & persist->mask];
+
+    stored->last = match > newest->match ? match : newest->last;
+    stored->match = match;
+    stored->term = node->standing.term;
+    stored->voted_for = node->election.voted_for;
+    stored->era = node->log.era;
+    stored->voided = false;
+    persist->next++;
+    if (match == node->log.last || persist->full) {
+        persist->retry = false;
+        node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
+    }
 }
 
 CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
 {
     struct craft_persistence *persist = &node->persist;
-    craft_persist *record = &node->out.persist;
     const struct craft_stored *newest = persist_newest(persist);
-    struct craft_stored *stored;
-    uint32_t flags;
+    craft_persist *record = &node->out.persist;
+    craft_index last;
 
     CRAFT_ASSERT(node->log.truncated_from == 0);
-    if (persist->next - persist->oldest >= node->config.persist_inflight_max) {
-        node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST; /* an ending looks */
-        return false;
-    }
-    record->first_index = 0;
-    record->truncate_from = 0;
-    record->entries = NULL;
-    record->entries_len = 0;
-    flags = persist_hard_state(node, newest) | persist_entries(node, newest);
-    if (flags == 0) {
+    if (CRAFT_UNLIKELY(persist->next - persist->oldest >=
+                       node->config.persist_inflight_max)) {
+        craft_when_durable(node, CRAFT_DERIVE_PERSIST); /* no ticket left */
         node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
         return false;
     }
-    record->struct_size = sizeof *record;
-    record->flags = flags | CRAFT_PERSIST_MUST_SYNC;
+    last = persist_reach(node, newest);
+    record->flags = CRAFT_PERSIST_MUST_SYNC | persist_hard_state(node, newest);
+    if (CRAFT_LIKELY(last > newest->match)) {
+        record_entries(node, newest, last);
+    } else {
+        record_no_entries(record);
+    }
+    if (record->flags == CRAFT_PERSIST_MUST_SYNC) {
+        node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
+        return false;
+    }
     record->ticket = persist->next;
     record->term = node->standing.term;
     record->voted_for = node->election.voted_for;
     record->commit_hint = node->commit_index;
-
-    stored = &persist->tickets[persist->next & persist->mask];
-    stored->match = newest->match + record->entries_len;
-    stored->last = record->entries_len > 0 ? stored->match : newest->last;
-    stored->term = record->term;
-    stored->voted_for = record->voted_for;
-    stored->era = node->log.era;
-    stored->voided = false;
-    persist->next++;
-    if (stored->match == node->log.last || persist->full) {
-        persist->retry = false;
-        node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
-    }
+    ticket_take(node, newest, last);
     return true;
 }

@@ -7,17 +7,21 @@
  * pushes back as a slow quorum does. A command is always taken when nothing
  * waits.
  */
-static bool propose_over_limit(const struct craft_node *node, size_t bytes)
+static bool propose_over_limit(struct craft_node *node, size_t bytes)
 {
-    uint64_t waiting = craft_log_bytes_after(&node->log, node->apply.index);
     uint64_t max = node->config.uncommitted_bytes_max;
+    uint64_t waiting = node->log.end - node->proposals.applied_end;
 
-    return waiting > 0 && (waiting > max || bytes > max - waiting);
+    if (CRAFT_LIKELY(waiting + bytes <= max)) {
+        return false;
+    }
+    node->proposals.applied_end = craft_log_end(&node->log, node->apply.index);
+    waiting = node->log.end - node->proposals.applied_end;
+    return waiting > 0 && waiting + bytes > max;
 }
 
-CRAFT_INTERNAL int craft_propose_check(const struct craft_node *node,
-                                       size_t commands, size_t tokens,
-                                       size_t data_len)
+CRAFT_INTERNAL int craft_propose_check(struct craft_node *node, size_t commands,
+                                       size_t tokens, size_t data_len)
 {
     if (node->standing.role != CRAFT_ROLE_LEADER) {
         return CRAFT_ERR_NOT_LEADER;
@@ -26,10 +30,7 @@ CRAFT_INTERNAL int craft_propose_check(const struct craft_node *node,
         return CRAFT_ERR_NOSPACE;
     }
     if (commands >= CRAFT_NUMBER_MAX - 1 - node->log.last ||
-        commands > (SIZE_MAX / 4 - data_len) / CRAFT_ENTRY_OVERHEAD) {
-        return CRAFT_ERR_BUSY;
-    }
-    if (tokens > node->config.tokens_max - node->proposals.len ||
+        tokens > node->config.tokens_max - node->proposals.len ||
         propose_over_limit(node, data_len + commands * CRAFT_ENTRY_OVERHEAD)) {
         return CRAFT_ERR_BUSY;
     }
@@ -79,15 +80,9 @@ CRAFT_INTERNAL void craft_propose_append(struct craft_node *node, uint32_t kind,
                                          const craft_command *command)
 {
     struct craft_proposals *proposals = &node->proposals;
-    craft_entry entry;
 
     CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_LEADER);
-    entry.term = node->standing.term;
-    entry.token = command->token;
-    entry.kind = kind;
-    entry.data = command->data;
-    entry.data_len = command->data_len;
-    craft_log_append(&node->log, &entry);
+    craft_log_append_own(&node->log, node->standing.term, kind, command);
     if (command->token != 0) {
         struct craft_token *token;
 
@@ -99,6 +94,7 @@ CRAFT_INTERNAL void craft_propose_append(struct craft_node *node, uint32_t kind,
         token->term = node->standing.term;
         proposals->len++;
     }
+    craft_when_durable(node, CRAFT_SETTLE_COMMIT);
     node->peers.want_append = node->peers.all;
     craft_changed(node, CRAFT_FACT_LOG_GREW | CRAFT_FACT_PEER_WANTS);
 }

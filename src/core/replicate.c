@@ -53,10 +53,9 @@ CRAFT_INTERNAL int craft_replicate_check(const struct craft_node *node,
 {
     const craft_append_reply *reply = &message->as.append_reply;
 
-    if (reply->rejected > 1 || reply->match_index >= CRAFT_NUMBER_MAX ||
-        reply->rejected_index >= CRAFT_NUMBER_MAX ||
-        reply->hint_index >= CRAFT_NUMBER_MAX ||
-        reply->hint_term >= CRAFT_NUMBER_MAX) {
+    if (reply->rejected > 1 ||
+        (reply->match_index | reply->rejected_index | reply->hint_index |
+         reply->hint_term) >= CRAFT_NUMBER_MAX) {
         return CRAFT_ERR_MESSAGE;
     }
     if (node->standing.role == CRAFT_ROLE_LEADER &&
@@ -296,6 +295,9 @@ CRAFT_INTERNAL bool craft_replicate_derive(struct craft_node *node)
         append_fill(node, peer, entries, entries_len);
         if (!peer_advance(node, peer, entries, entries_len)) {
             peers->want_append &= ~bit;
+        }
+        if ((peers->want_append | peers->want_heartbeat) == 0) {
+            node->due &= ~(uint32_t)CRAFT_DERIVE_APPEND;
         }
         return true;
     }

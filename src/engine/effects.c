@@ -10,51 +10,186 @@
 #include "core/replicate.h"
 #include "engine/engine.h"
 
-/*
- * Messages that promise nothing, the disk, promises that are durable now,
- * fetches, the state machine, requests that ended, events. A duty that finds
- * nothing takes its bit off.
- */
-static uint32_t effect_derive(struct craft_node *node, uint32_t bit)
+static inline void hook_call(struct craft_node *node, uint32_t kind)
 {
-    switch (bit) {
-    case CRAFT_DERIVE_APPEND:
-        return craft_replicate_derive(node) ? CRAFT_EFFECT_SEND : 0;
-    case CRAFT_DERIVE_REFUSAL:
-        return craft_refuse_derive(node) ? CRAFT_EFFECT_SEND : 0;
-    case CRAFT_DERIVE_PERSIST:
-        return craft_persist_derive(node) ? CRAFT_EFFECT_PERSIST : 0;
-    case CRAFT_DERIVE_VOTE:
-        return craft_elect_derive(node) ? CRAFT_EFFECT_SEND : 0;
-    case CRAFT_DERIVE_REPLY:
-        return craft_follow_derive(node) ? CRAFT_EFFECT_SEND : 0;
-    case CRAFT_DERIVE_FETCH:
-        return craft_fetch_derive(node, craft_apply_missing(node))
-                   ? CRAFT_EFFECT_FETCH
-                   : 0;
-    case CRAFT_DERIVE_APPLY:
-        return craft_apply_derive(node) ? CRAFT_EFFECT_APPLY : 0;
-    case CRAFT_DERIVE_DONE:
-        return craft_propose_derive(node) ? CRAFT_EFFECT_DONE : 0;
+    struct craft_outbox *out = &node->out;
+    const craft_hooks *hooks = &node->hooks;
+    void *host = node->delivery.host;
+
+    switch (kind) {
+    case CRAFT_EFFECT_SEND:
+        hooks->send(host, &out->message);
+        break;
+    case CRAFT_EFFECT_PERSIST:
+        hooks->persist(host, &out->persist);
+        break;
+    case CRAFT_EFFECT_FETCH:
+        hooks->fetch(host, &out->fetch);
+        break;
+    case CRAFT_EFFECT_APPLY:
+        hooks->apply(host, out->entries, out->entries_len);
+        break;
+    case CRAFT_EFFECT_DONE:
+        if (hooks->done != NULL) {
+            hooks->done(host, out->token, out->result, out->index);
+        }
+        break;
     default:
-        CRAFT_ASSERT(bit == CRAFT_DERIVE_EVENT);
-        return craft_health_derive(node) ? CRAFT_EFFECT_EVENT : 0;
+        CRAFT_ASSERT(kind == CRAFT_EFFECT_EVENT);
+        hooks->event(host, &out->event);
+        break;
     }
 }
 
-CRAFT_INTERNAL uint32_t craft_effects_next(struct craft_node *node)
+static void effect_fill(const struct craft_node *node, uint32_t kind,
+                        craft_effect *effect)
 {
-    uint32_t due;
+    const struct craft_outbox *out = &node->out;
+    uint32_t size = effect->struct_size;
 
-    if (CRAFT_UNLIKELY(node->phase != CRAFT_PHASE_STARTED)) {
-        node->due &= CRAFT_DERIVE_LAST | ~(uint32_t)CRAFT_DERIVE_ALL;
+    memset(effect, 0, sizeof *effect);
+    effect->struct_size = size;
+    effect->kind = kind;
+    switch (kind) {
+    case CRAFT_EFFECT_SEND:
+        effect->message = &out->message;
+        break;
+    case CRAFT_EFFECT_PERSIST:
+        effect->persist = &out->persist;
+        break;
+    case CRAFT_EFFECT_FETCH:
+        effect->fetch = &out->fetch;
+        break;
+    case CRAFT_EFFECT_APPLY:
+        effect->entries = out->entries;
+        effect->entries_len = out->entries_len;
+        break;
+    case CRAFT_EFFECT_DONE:
+        effect->token = out->token;
+        effect->result = out->result;
+        effect->index = out->index;
+        break;
+    default:
+        effect->event = &out->event;
+        break;
     }
-    while ((due = node->due & CRAFT_DERIVE_ALL) != 0) {
-        uint32_t kind = effect_derive(node, due & (0u - due));
+}
 
-        if (kind != 0) {
-            return kind;
+enum outcome {
+    OUTCOME_NEXT,  /* nothing is left of this kind: the next one */
+    OUTCOME_AGAIN, /* something earlier is due, or a hold was taken */
+    OUTCOME_PULLED
+};
+
+typedef bool (*deriver)(struct craft_node *node);
+
+/*
+ * Hand out what one duty derives, until it finds nothing and takes its bit
+ * off. Facts are read anew before every effect: a hook may have changed any.
+ */
+static inline enum outcome stage(struct craft_node *node, uint32_t bit,
+                                 deriver derive, uint32_t kind,
+                                 craft_effect *pulled)
+{
+    while ((node->due & bit) != 0) {
+        if (!derive(node)) {
+            continue;
+        }
+        node->delivery.lent = true;
+        if (CRAFT_UNLIKELY(pulled != NULL)) {
+            effect_fill(node, kind, pulled);
+            return OUTCOME_PULLED;
+        }
+        hook_call(node, kind);
+        node->delivery.lent = false;
+        if (CRAFT_UNLIKELY((node->due & (bit - 1)) != 0 ||
+                           node->delivery.holds != 0)) {
+            return OUTCOME_AGAIN;
         }
     }
-    return 0;
+    return OUTCOME_NEXT;
+}
+
+static bool fetch_derive(struct craft_node *node)
+{
+    return craft_fetch_derive(node, craft_apply_missing(node));
+}
+
+/* What comes last, also of a node that stopped or halted. */
+static enum outcome stages_last(struct craft_node *node, craft_effect *pulled)
+{
+    enum outcome outcome = stage(node, CRAFT_DERIVE_DONE, craft_propose_derive,
+                                 CRAFT_EFFECT_DONE, pulled);
+
+    if (outcome == OUTCOME_NEXT) {
+        outcome = stage(node, CRAFT_DERIVE_EVENT, craft_health_derive,
+                        CRAFT_EFFECT_EVENT, pulled);
+    }
+    return outcome;
+}
+
+/* Messages that promise nothing, the disk, promises that are durable now. */
+static inline enum outcome stages_first(struct craft_node *node,
+                                        craft_effect *pulled)
+{
+    enum outcome outcome =
+        stage(node, CRAFT_DERIVE_APPEND, craft_replicate_derive,
+              CRAFT_EFFECT_SEND, pulled);
+
+    if (outcome == OUTCOME_NEXT) {
+        outcome = stage(node, CRAFT_DERIVE_REFUSAL, craft_refuse_derive,
+                        CRAFT_EFFECT_SEND, pulled);
+    }
+    if (outcome == OUTCOME_NEXT) {
+        outcome = stage(node, CRAFT_DERIVE_PERSIST, craft_persist_derive,
+                        CRAFT_EFFECT_PERSIST, pulled);
+    }
+    if (outcome == OUTCOME_NEXT) {
+        outcome = stage(node, CRAFT_DERIVE_VOTE, craft_elect_derive,
+                        CRAFT_EFFECT_SEND, pulled);
+    }
+    if (outcome == OUTCOME_NEXT) {
+        outcome = stage(node, CRAFT_DERIVE_REPLY, craft_follow_derive,
+                        CRAFT_EFFECT_SEND, pulled);
+    }
+    return outcome;
+}
+
+/* In the order of delivery. */
+static inline enum outcome stages(struct craft_node *node, craft_effect *pulled)
+{
+    enum outcome outcome = stages_first(node, pulled);
+
+    if (outcome == OUTCOME_NEXT) {
+        outcome = stage(node, CRAFT_DERIVE_FETCH, fetch_derive,
+                        CRAFT_EFFECT_FETCH, pulled);
+    }
+    if (outcome == OUTCOME_NEXT) {
+        outcome = stage(node, CRAFT_DERIVE_APPLY, craft_apply_derive,
+                        CRAFT_EFFECT_APPLY, pulled);
+    }
+    if (outcome == OUTCOME_NEXT && (node->due & CRAFT_DERIVE_LAST) != 0) {
+        outcome = stages_last(node, pulled);
+    }
+    return outcome;
+}
+
+CRAFT_INTERNAL bool craft_effects_run(struct craft_node *node,
+                                      craft_effect *pulled)
+{
+    while (node->due != 0 && node->delivery.holds == 0) {
+        enum outcome outcome;
+
+        if ((node->due & CRAFT_SETTLE_ALL) != 0) {
+            craft_settle(node);
+        }
+        if (CRAFT_UNLIKELY((node->due & CRAFT_TIDY_MEMORY) != 0)) {
+            craft_tidy(node);
+        }
+        outcome = stages(node, pulled);
+        if (outcome == OUTCOME_PULLED) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -4,7 +4,8 @@
  *   role     the only place that changes role, term and leader
  *   step     a message: check, reserve, terms, the one handler
  *   settle   the consequences of changed facts, in one written order
- *   effects  what follows for the host, derived from settled facts
+ *   effects  what follows for the host, derived from settled facts, and
+ *            handed out through either door
  *
  * Keeps nothing. See core/node.h for the facts.
  */
@@ -30,8 +31,12 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
 /* Settle until nothing is left to settle. */
 CRAFT_INTERNAL void craft_settle(struct craft_node *node);
 
-/* The next effect into the outbox: enum craft_effect_kind, 0 = none. */
-CRAFT_INTERNAL uint32_t craft_effects_next(struct craft_node *node);
+/*
+ * Both doors: settle and hand out effects, to the hooks until nothing is left,
+ * or (pulled) the next one into *pulled. True when one was pulled.
+ */
+CRAFT_INTERNAL bool craft_effects_run(struct craft_node *node,
+                                      craft_effect *pulled);
 
 /* Between hooks: evict, and free what nobody can hold any more. */
 CRAFT_INTERNAL void craft_tidy(struct craft_node *node);

@@ -1,5 +1,4 @@
 /* The consequences of changed facts, in one written order. */
-#include "core/apply.h"
 #include "core/commit.h"
 #include "core/elect.h"
 #include "core/fetch.h"
@@ -31,6 +30,7 @@ static void settle_election(struct craft_node *node)
         craft_role_follow(node, node->standing.term, 0);
         break;
     default:
+        craft_when_durable(node, CRAFT_SETTLE_ELECTION); /* its own vote */
         break;
     }
 }
@@ -53,27 +53,51 @@ static void settle_time(struct craft_node *node)
     }
 }
 
-typedef void (*settler)(struct craft_node *node);
-
-/* In this order, which is that of the bits. */
-static const settler settlers[] = {
-    craft_persist_settle, settle_configuration, settle_election,
-    craft_commit_settle,  craft_apply_settle,   settle_health,
-    settle_time,
-};
-
-CRAFT_INTERNAL void craft_settle(struct craft_node *node)
+static void settle_all(struct craft_node *node)
 {
-    uint32_t due;
     uint32_t rounds = 0;
 
-    while ((due = node->due & CRAFT_SETTLE_ALL) != 0) {
-        uint32_t bit = due & (0u - due);
+    while ((node->due & CRAFT_SETTLE_ALL) != 0) {
+        /* Always the first one that is due: what it changes may concern an
+         * earlier one. */
+        uint32_t bit = node->due & (0u - node->due);
 
         CRAFT_ASSERT(rounds < SETTLE_ROUNDS_MAX);
         rounds++;
         node->due &= ~bit;
-        settlers[craft_peers_lowest(bit)](node);
+        switch (bit) {
+        case CRAFT_SETTLE_DURABLE:
+            craft_persist_settle(node);
+            break;
+        case CRAFT_SETTLE_CONFIGURATION:
+            settle_configuration(node);
+            break;
+        case CRAFT_SETTLE_ELECTION:
+            settle_election(node);
+            break;
+        case CRAFT_SETTLE_COMMIT:
+            craft_commit_settle(node);
+            break;
+        case CRAFT_SETTLE_HEALTH:
+            settle_health(node);
+            break;
+        default:
+            CRAFT_ASSERT(bit == CRAFT_SETTLE_TIME);
+            settle_time(node);
+            break;
+        }
+    }
+}
+
+CRAFT_INTERNAL void craft_settle(struct craft_node *node)
+{
+    /* A leader's acknowledgements, most of all that is ever settled. */
+    if (CRAFT_LIKELY((node->due & CRAFT_SETTLE_ALL) == CRAFT_SETTLE_COMMIT)) {
+        node->due &= ~(uint32_t)CRAFT_SETTLE_COMMIT;
+        craft_commit_settle(node);
+    }
+    if (CRAFT_UNLIKELY((node->due & CRAFT_SETTLE_ALL) != 0)) {
+        settle_all(node);
     }
 }
 
@@ -100,11 +124,9 @@ CRAFT_INTERNAL void craft_tidy(struct craft_node *node)
     node->due &= ~(uint32_t)CRAFT_TIDY_MEMORY;
     craft_members_settle(node->configuration, node->commit_index,
                          &node->config.allocator);
-    if (node->fetching.stretches != NULL) {
-        if (limit > node->apply.index) {
-            limit = node->apply.index;
-        }
-        craft_log_evict(&node->log, limit, node->config.log_cache_bytes_max);
+    if (limit > node->apply.index) {
+        limit = node->apply.index;
     }
+    craft_log_evict(&node->log, limit);
     craft_log_reclaim(&node->log, tidy_era(node));
 }

@@ -43,33 +43,17 @@ static int vote_check(const craft_message *message)
     return 0;
 }
 
-/*
- * A second leader in the own term cannot be (Figure 3.2, election safety):
- * nothing of it is taken.
- */
-static int append_check(struct craft_node *node, const craft_message *message)
-{
-    if (message->term < node->standing.term) {
-        return 0; /* it is only told so */
-    }
-    if (message->term == node->standing.term && node->standing.leader != 0 &&
-        node->standing.leader != message->from) {
-        return CRAFT_ERR_MESSAGE;
-    }
-    return craft_follow_check(node, message);
-}
-
-static int message_check(struct craft_node *node, const craft_message *message)
+static int message_check(const struct craft_node *node,
+                         const craft_message *message)
 {
     if (CRAFT_UNLIKELY(message->group != node->config.group ||
                        message->to != node->config.id ||
                        message->from == node->config.id)) {
         return CRAFT_ERR_MISADDRESSED;
     }
-    if (CRAFT_UNLIKELY(
-            message->from == 0 || message->from >= CRAFT_NUMBER_MAX ||
-            message->term == 0 || message->term >= CRAFT_NUMBER_MAX ||
-            message->round >= CRAFT_NUMBER_MAX)) {
+    if (CRAFT_UNLIKELY(message->from == 0 || message->term == 0 ||
+                       (message->from | message->term | message->round) >=
+                           CRAFT_NUMBER_MAX)) {
         return CRAFT_ERR_MESSAGE;
     }
     switch (message->kind) {
@@ -78,7 +62,7 @@ static int message_check(struct craft_node *node, const craft_message *message)
     case CRAFT_MESSAGE_VOTE_REPLY:
         return message->as.vote_reply.granted > 1 ? CRAFT_ERR_MESSAGE : 0;
     case CRAFT_MESSAGE_APPEND:
-        return append_check(node, message);
+        return 0; /* append_prepare() */
     case CRAFT_MESSAGE_APPEND_REPLY:
         return craft_replicate_check(node, message);
     default:
@@ -87,32 +71,58 @@ static int message_check(struct craft_node *node, const craft_message *message)
 }
 
 /*
+ * Understand an append and take room for it, while nothing has changed. A
+ * second leader in the own term cannot be (Figure 3.2, election safety):
+ * nothing of it is taken.
+ */
+static int append_prepare(struct craft_node *node, const craft_message *message)
+{
+    int rv;
+
+    if (CRAFT_UNLIKELY(node->standing.leader != message->from &&
+                       node->standing.leader != 0 &&
+                       message->term == node->standing.term)) {
+        return CRAFT_ERR_MESSAGE;
+    }
+    rv = craft_follow_check(node, message);
+    return rv != 0 ? rv : craft_follow_reserve(node, message);
+}
+
+/* "Reply false if term < currentTerm" (Figure 3.1): its sender learns it. */
+static void step_old(struct craft_node *node, const craft_message *message)
+{
+    if (message->kind == CRAFT_MESSAGE_APPEND) {
+        craft_refuse_append(node, message->from);
+    } else if (message->kind == CRAFT_MESSAGE_VOTE) {
+        craft_elect_on_old_vote(node, message);
+    }
+}
+
+/*
  * "If RPC request or response contains term T > currentTerm: set currentTerm =
  * T, convert to follower"; "if AppendEntries RPC received from new leader:
- * convert to follower" (Figure 3.1). False: of an old term, and answered.
+ * convert to follower" (Figure 3.1).
  */
-static bool step_terms(struct craft_node *node, const craft_message *message)
+static void step_terms(struct craft_node *node, const craft_message *message)
 {
     bool append = message->kind == CRAFT_MESSAGE_APPEND;
 
-    if (CRAFT_UNLIKELY(message->term < node->standing.term)) {
-        if (append) {
-            craft_refuse_append(node, message->from);
-        } else if (message->kind == CRAFT_MESSAGE_VOTE) {
-            craft_elect_on_old_vote(node, message);
-        }
-        return false;
+    if (CRAFT_UNLIKELY(message->term > node->standing.term ||
+                       (append && node->standing.leader != message->from))) {
+        craft_role_follow(node, message->term, append ? message->from : 0);
     }
     if (append) {
-        if (CRAFT_UNLIKELY(message->term > node->standing.term ||
-                           node->standing.leader != message->from)) {
-            craft_role_follow(node, message->term, message->from);
-        }
         craft_elect_heard(node);
-    } else if (CRAFT_UNLIKELY(message->term > node->standing.term)) {
-        craft_role_follow(node, message->term, 0);
     }
-    return true;
+}
+
+static int step_refuse(struct craft_node *node, const craft_message *message,
+                       int rv)
+{
+    if (rv != CRAFT_ERR_NOMEM) {
+        craft_health_tell(node, CRAFT_EVENT_REFUSED, rv, message->from);
+    }
+    return rv;
 }
 
 CRAFT_INTERNAL int craft_step(struct craft_node *node,
@@ -121,20 +131,18 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
     handler handle;
     int rv = message_check(node, message);
 
-    if (CRAFT_UNLIKELY(rv != 0)) {
-        craft_health_tell(node, CRAFT_EVENT_REFUSED, rv, message->from);
-        return rv;
-    }
-    if (message->kind == CRAFT_MESSAGE_APPEND &&
-        message->term >= node->standing.term) {
-        rv = craft_follow_reserve(node, message);
-        if (CRAFT_UNLIKELY(rv != 0)) {
-            return rv;
-        }
-    }
-    if (!step_terms(node, message)) {
+    if (CRAFT_LIKELY(rv == 0) &&
+        CRAFT_UNLIKELY(message->term < node->standing.term)) {
+        step_old(node, message);
         return 0;
     }
+    if (message->kind == CRAFT_MESSAGE_APPEND && rv == 0) {
+        rv = append_prepare(node, message);
+    }
+    if (CRAFT_UNLIKELY(rv != 0)) {
+        return step_refuse(node, message, rv);
+    }
+    step_terms(node, message);
     handle = handlers[node->standing.role][message->kind];
     if (handle != NULL) {
         handle(node, message);

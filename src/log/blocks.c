@@ -269,12 +269,10 @@ CRAFT_INTERNAL int craft_log_reserve_slow(struct craft_log *log, size_t entries,
 
 /* ------------------------------------------------------------------ evict */
 
-CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit,
-                                    uint64_t bytes_max)
+CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit)
 {
     CRAFT_ASSERT(limit <= log->last);
-    while (log->oldest != log->newest && log->oldest->last_index <= limit &&
-           craft_log_bytes_after(log, log->first - 1) > bytes_max) {
+    while (craft_log_evictable(log, limit)) {
         struct craft_block *segment = log->oldest;
 
         if (segment->last_index >= log->first) {
@@ -317,6 +315,9 @@ CRAFT_INTERNAL const char *craft_log_check(const struct craft_log *log)
             return "log: segments are in order of their entries";
         }
         newest = at->last_index;
+    }
+    if (log->end != craft_log_end(log, log->last)) {
+        return "log: the end is that of the last entry";
     }
     if (log->first <= log->last && newest != log->last) {
         return "log: the newest segment holds the last entry";

@@ -8,6 +8,7 @@ CRAFT_INTERNAL void craft_log_init(struct craft_log *log,
     log->allocator = allocator;
     log->first = 1;
     log->spare_bytes_max = spare_bytes_max;
+    log->cache_bytes_max = UINT64_MAX;
 }
 
 /* ---------------------------------------------------------- runs of terms */
@@ -66,10 +67,7 @@ CRAFT_INTERNAL craft_index craft_log_last_at_most(const struct craft_log *log,
 static void runs_append(struct craft_log *log, craft_index index,
                         craft_term term)
 {
-    CRAFT_ASSERT(term >= log->last_term);
-    if (log->runs_len > 0 && term == log->last_term) {
-        return;
-    }
+    CRAFT_ASSERT(term > log->last_term);
     CRAFT_ASSERT(log->runs_len < log->runs_max);
     log->runs[log->runs_len].first = index;
     log->runs[log->runs_len].term = term;
@@ -87,35 +85,76 @@ static void runs_truncate(struct craft_log *log, craft_index from)
 
 /* ------------------------------------------------------ append, truncate */
 
-CRAFT_INTERNAL void craft_log_append(struct craft_log *log,
-                                     const craft_entry *entry)
-{
-    craft_index index = log->last + 1;
-    uint64_t end = craft_log_end(log, log->last);
-    struct craft_block *segment = log->newest;
-    craft_entry *slot = &log->entries[index & log->mask];
-    size_t space = craft_log_space(entry->data_len);
+/* Where the next entry and its data go; what is written back afterwards. */
+struct log_cursor {
+    craft_index index;
+    uint64_t end;
+    size_t used;
+};
 
-    CRAFT_ASSERT(index - log->first <= log->mask);
-    CRAFT_ASSERT(space <= segment->size - segment->used);
-    runs_append(log, index, entry->term);
-    slot->index = index;
+static inline void entry_put(struct craft_log *log, struct log_cursor *cursor,
+                             const craft_entry *entry, uint64_t token)
+{
+    uint64_t at = cursor->index & log->mask;
+    craft_entry *slot = &log->entries[at];
+    uint8_t *data = (uint8_t *)log->newest + cursor->used;
+    size_t data_len = entry->data_len;
+
+    CRAFT_ASSERT(cursor->index - log->first <= log->mask);
+    CRAFT_ASSERT(craft_log_space(data_len) <= log->newest->size - cursor->used);
+    if (CRAFT_UNLIKELY(entry->term != log->last_term)) {
+        runs_append(log, cursor->index, entry->term);
+    }
+    slot->index = cursor->index;
     slot->term = entry->term;
-    slot->token = entry->token;
+    slot->token = token;
     slot->kind = entry->kind;
     slot->reserved = 0;
-    slot->data = NULL;
-    slot->data_len = entry->data_len;
-    if (entry->data_len > 0) {
-        uint8_t *data = (uint8_t *)segment + segment->used;
-
-        memcpy(data, entry->data, entry->data_len);
-        slot->data = data;
+    slot->data = data_len > 0 ? data : NULL;
+    slot->data_len = data_len;
+    if (data_len > 0) {
+        memcpy(data, entry->data, data_len);
     }
-    segment->used += space;
-    segment->last_index = index;
-    log->ends[index & log->mask] = end + entry->data_len + CRAFT_ENTRY_OVERHEAD;
-    log->last = index;
+    cursor->used += craft_log_space(data_len);
+    cursor->end += data_len + CRAFT_ENTRY_OVERHEAD;
+    log->ends[at] = cursor->end;
+    cursor->index++;
+}
+
+static inline void cursor_done(struct craft_log *log,
+                               const struct log_cursor *cursor)
+{
+    log->newest->used = cursor->used;
+    log->newest->last_index = cursor->index - 1;
+    log->end = cursor->end;
+    log->last = cursor->index - 1;
+}
+
+CRAFT_INTERNAL void craft_log_append(struct craft_log *log,
+                                     const craft_entry *entries,
+                                     size_t entries_len)
+{
+    struct log_cursor cursor = {log->last + 1, log->end, log->newest->used};
+
+    for (size_t i = 0; i < entries_len; i++) {
+        entry_put(log, &cursor, &entries[i], 0);
+    }
+    cursor_done(log, &cursor);
+}
+
+CRAFT_INTERNAL void craft_log_append_own(struct craft_log *log, craft_term term,
+                                         uint32_t kind,
+                                         const craft_command *command)
+{
+    struct log_cursor cursor = {log->last + 1, log->end, log->newest->used};
+    craft_entry entry;
+
+    entry.term = term;
+    entry.kind = kind;
+    entry.data = command->data;
+    entry.data_len = command->data_len;
+    entry_put(log, &cursor, &entry, command->token);
+    cursor_done(log, &cursor);
 }
 
 CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,
@@ -138,11 +177,13 @@ CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,
     if (from < log->first) {
         log->first = from; /* nothing of the rest was in memory */
     }
+    log->end = craft_log_end(log, log->last);
 }
 
-CRAFT_INTERNAL craft_index craft_log_batch(const struct craft_log *log,
-                                           craft_index from, craft_index to,
-                                           uint64_t bytes_max)
+CRAFT_INTERNAL craft_index craft_log_batch_slow(const struct craft_log *log,
+                                                craft_index from,
+                                                craft_index to,
+                                                uint64_t bytes_max)
 {
     craft_index wrap = from + (log->mask - (from & log->mask));
     uint64_t limit;

@@ -51,6 +51,7 @@ struct craft_log {
     uint64_t *ends;       /* [mask + 1], running bytes up to entry i */
     uint64_t mask;
     uint64_t start;            /* running bytes before entry `first` */
+    uint64_t end;              /* and up to entry `last` */
     struct craft_block *array; /* holds entries and ends */
     struct craft_block *fresh; /* reserved for a truncation */
 
@@ -64,23 +65,24 @@ struct craft_log {
     size_t spare_bytes;
     size_t spare_bytes_max;
 
+    uint64_t cache_bytes_max; /* more than this is evicted; never: max */
+
     struct craft_block *retired; /* in order of eras */
     struct craft_block *retired_last;
     uint64_t era;
 };
 
-/* spare_bytes_max: segments kept for reuse. */
+/* spare_bytes_max: segments kept for reuse. Nothing is evicted at first. */
 CRAFT_INTERNAL void craft_log_init(struct craft_log *log,
                                    const craft_allocator *allocator,
                                    size_t spare_bytes_max);
 CRAFT_INTERNAL void craft_log_free(struct craft_log *log);
 
-/* Room in a segment for an entry with that much data. */
+/* Room in a segment for an entry with that much data: more than 0, so that
+ * empty entries fill one, too. */
 static inline size_t craft_log_space(size_t data_len)
 {
-    size_t space = (data_len + 7u) & ~(size_t)7u;
-
-    return space > 8 ? space : 8; /* so that empty entries fill one, too */
+    return (data_len + 8u) & ~(size_t)7u;
 }
 
 /*
@@ -111,9 +113,18 @@ CRAFT_INTERNAL int craft_log_reserve_fresh(struct craft_log *log,
 CRAFT_INTERNAL void craft_log_use_fresh(struct craft_log *log,
                                         craft_index last);
 
-/* Append within what was reserved; index is last + 1; data is copied. */
+/*
+ * Append within what was reserved, from index last + 1 on; data is copied.
+ * Their tokens are another server's: they are not kept.
+ */
 CRAFT_INTERNAL void craft_log_append(struct craft_log *log,
-                                     const craft_entry *entry);
+                                     const craft_entry *entries,
+                                     size_t entries_len);
+
+/* Append one entry of this server's own, with its token. */
+CRAFT_INTERNAL void craft_log_append_own(struct craft_log *log, craft_term term,
+                                         uint32_t kind,
+                                         const craft_command *command);
 
 /*
  * Entries at and after `from` go; 1 <= from <= last. With lent, the array
@@ -161,25 +172,38 @@ static inline uint64_t craft_log_end(const struct craft_log *log,
 static inline uint64_t craft_log_bytes_after(const struct craft_log *log,
                                              craft_index index)
 {
-    return log->first > log->last
-               ? 0
-               : craft_log_end(log, log->last) - craft_log_end(log, index);
+    return log->end - craft_log_end(log, index);
 }
 
 /*
  * How far a batch that begins at `from` may go: at most to `to`, contiguous in
  * the array, within bytes_max, but one entry at least. first <= from <= to.
  */
-CRAFT_INTERNAL craft_index craft_log_batch(const struct craft_log *log,
-                                           craft_index from, craft_index to,
-                                           uint64_t bytes_max);
+CRAFT_INTERNAL craft_index craft_log_batch_slow(const struct craft_log *log,
+                                                craft_index from,
+                                                craft_index to,
+                                                uint64_t bytes_max);
+
+static inline craft_index craft_log_batch(const struct craft_log *log,
+                                          craft_index from, craft_index to,
+                                          uint64_t bytes_max)
+{
+    return from == to ? to : craft_log_batch_slow(log, from, to, bytes_max);
+}
+
+/* Is more held than the cache is to hold, and can it go, up to limit? */
+static inline bool craft_log_evictable(const struct craft_log *log,
+                                       craft_index limit)
+{
+    return CRAFT_UNLIKELY(log->end - log->start > log->cache_bytes_max) &&
+           log->oldest != log->newest && log->oldest->last_index <= limit;
+}
 
 /*
- * Evict whole segments up to `limit` while more than bytes_max is held. Of the
- * entries up to `limit` none is lent: their places in the array are used again.
+ * Evict whole segments up to limit while that is so. Of the entries up to limit
+ * none is lent: their places in the array are used again.
  */
-CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit,
-                                    uint64_t bytes_max);
+CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit);
 
 /* Free or reuse what was retired before era. UINT64_MAX: all of it. */
 CRAFT_INTERNAL void craft_log_reclaim(struct craft_log *log, uint64_t era);

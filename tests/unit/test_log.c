@@ -14,6 +14,22 @@
 
 #define SPARE_MAX ((size_t)64 * 1024)
 
+/* Append an entry as a leader does its own, with the token. */
+static void append_entry(struct craft_log *log, const craft_entry *entry)
+{
+    craft_command command = {entry->data, entry->data_len, entry->token};
+
+    craft_log_append_own(log, entry->term, entry->kind, &command);
+}
+
+/* Evict up to limit what is over bytes_max. */
+static void evict_to(struct craft_log *log, craft_index limit,
+                     uint64_t bytes_max)
+{
+    log->cache_bytes_max = bytes_max;
+    craft_log_evict(log, limit);
+}
+
 struct fixture {
     struct test_memory memory;
     craft_allocator allocator;
@@ -48,7 +64,7 @@ static void append(struct craft_log *log, craft_term term, size_t data_len)
     entry.data_len = data_len;
     assert_int_equal(craft_log_reserve(log, 1, craft_log_space(data_len), 1),
                      0);
-    craft_log_append(log, &entry);
+    append_entry(log, &entry);
 }
 
 static void append_many(struct craft_log *log, size_t len, size_t data_len)
@@ -70,7 +86,7 @@ static void an_empty_log_has_no_last_entry(void **state)
     assert_int_equal(craft_log_term(&f.log, 0), 0);
     assert_int_equal(craft_log_bytes_after(&f.log, 0), 0);
     assert_int_equal(craft_log_last_at_most(&f.log, 100, 100), 0);
-    craft_log_evict(&f.log, 0, 0);
+    evict_to(&f.log, 0, 0);
     craft_log_reclaim(&f.log, UINT64_MAX);
     assert_int_equal(f.memory.allocations, 0);
     close_log(&f);
@@ -199,7 +215,7 @@ static void a_batch_ends_where_the_array_wraps(void **state)
     open_log(&f);
     append_many(&f.log, 40, 100);
     for (int i = 0; i < 40; i++) {
-        craft_log_evict(&f.log, f.log.last, 0);
+        evict_to(&f.log, f.log.last, 0);
         append_many(&f.log, 1, 100);
     }
     append_many(&f.log, 10, 100);
@@ -224,14 +240,14 @@ static void eviction_stops_at_the_limit_and_at_the_bytes(void **state)
     (void)state;
     open_log(&f);
     append_many(&f.log, 1000, 100);
-    craft_log_evict(&f.log, 0, 0);
+    evict_to(&f.log, 0, 0);
     assert_int_equal(f.log.first, 1);
-    craft_log_evict(&f.log, 1000, 1000 * (100 + CRAFT_ENTRY_OVERHEAD));
+    evict_to(&f.log, 1000, 1000 * (100 + CRAFT_ENTRY_OVERHEAD));
     assert_int_equal(f.log.first, 1);
-    craft_log_evict(&f.log, 600, 0);
+    evict_to(&f.log, 600, 0);
     assert_in_range(f.log.first, 2, 601);
     assert_int_equal(craft_log_term(&f.log, 1), 1);
-    craft_log_evict(&f.log, 1000, 0);
+    evict_to(&f.log, 1000, 0);
     assert_in_range(f.log.first, 601, 1001);
     assert_int_equal(f.log.last, 1000);
     close_log(&f);
@@ -249,7 +265,7 @@ static void steady_state_allocates_nothing(void **state)
         uint64_t era = f.log.era; /* of the write before, still out */
 
         append_many(&f.log, 3, (size_t)(i * 7 % 200));
-        craft_log_evict(&f.log, f.log.last - 3, 20000);
+        evict_to(&f.log, f.log.last - 3, 20000);
         craft_log_reclaim(&f.log, era);
         if (i == 5000) {
             before = f.memory.allocations;
@@ -269,7 +285,7 @@ static void memory_after_a_burst_is_bounded(void **state)
     open_log(&f);
     append_many(&f.log, 4000, 1000);
     assert_true(f.memory.bytes > 4000u * 1000u);
-    craft_log_evict(&f.log, f.log.last, 0);
+    evict_to(&f.log, f.log.last, 0);
     craft_log_reclaim(&f.log, UINT64_MAX);
     assert_true(f.log.spare_bytes <= SPARE_MAX);
     assert_true(f.memory.bytes <
@@ -301,7 +317,7 @@ static void empty_entries_need_no_data(void **state)
     append_many(&f.log, 10000, 0);
     assert_int_equal(craft_log_bytes_after(&f.log, 0),
                      10000 * CRAFT_ENTRY_OVERHEAD);
-    craft_log_evict(&f.log, 10000, 0);
+    evict_to(&f.log, 10000, 0);
     assert_true(f.log.first > 1);
     close_log(&f);
 }
@@ -314,8 +330,9 @@ static void a_reservation_holds_until_the_next_append(void **state)
     (void)state;
     open_log(&f);
     append_many(&f.log, 100, 100);
-    assert_int_equal(craft_log_reserve(&f.log, 50, 50 * 1000, 50), 0);
-    craft_log_evict(&f.log, 100, 0);
+    assert_int_equal(
+        craft_log_reserve(&f.log, 50, 50 * craft_log_space(1000), 50), 0);
+    evict_to(&f.log, 100, 0);
     craft_log_reclaim(&f.log, UINT64_MAX);
     f.memory.sealed = true;
     for (craft_term term = 2; term < 52; term++) {
@@ -324,7 +341,7 @@ static void a_reservation_holds_until_the_next_append(void **state)
         entry.kind = CRAFT_ENTRY_COMMAND;
         entry.data = bytes;
         entry.data_len = 1000;
-        craft_log_append(&f.log, &entry);
+        append_entry(&f.log, &entry);
     }
     assert_int_equal(f.log.last, 150);
     f.memory.sealed = false;

@@ -35,6 +35,22 @@ struct lender {
     uint32_t sum;
 };
 
+/* Append an entry as a leader does its own, with the token. */
+static void append_entry(struct craft_log *log, const craft_entry *entry)
+{
+    craft_command command = {entry->data, entry->data_len, entry->token};
+
+    craft_log_append_own(log, entry->term, entry->kind, &command);
+}
+
+/* Evict up to limit what is over bytes_max. */
+static void evict_to(struct craft_log *log, craft_index limit,
+                     uint64_t bytes_max)
+{
+    log->cache_bytes_max = bytes_max;
+    craft_log_evict(log, limit);
+}
+
 struct model {
     struct test_memory memory;
     craft_allocator allocator;
@@ -141,7 +157,7 @@ static void append_one(struct model *model, struct model_entry made)
     entry.kind = CRAFT_ENTRY_COMMAND;
     entry.data = data_of(model, made.serial);
     entry.data_len = made.data_len;
-    craft_log_append(&model->log, &entry);
+    append_entry(&model->log, &entry);
     model->last++;
     model->entries[model->last] = made;
 }
@@ -213,7 +229,7 @@ static void evict(struct model *model)
             limit = lender->entries->index - 1;
         }
     }
-    craft_log_evict(&model->log, limit, below(model, 40000));
+    evict_to(&model->log, limit, below(model, 40000));
 }
 
 /* Begin again at the end of the array of the model. */
