@@ -35,6 +35,9 @@ CRAFT_INTERNAL void craft_replicate_tick(struct craft_node *node)
     node->replication.elapsed_ticks = 0;
     node->replication.round++;
     node->peers.want_heartbeat = node->peers.all;
+    for (uint32_t i = 0; i < node->peers.len; i++) {
+        node->peers.slots[i].paused = 0; /* the question may be lost */
+    }
     craft_changed(node, CRAFT_FACT_PEER_WANTS);
 }
 
@@ -127,7 +130,13 @@ static void reply_accepted(struct craft_node *node, uint32_t slot,
         }
     }
     if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE)) {
-        if (!advanced && peer->match_index + 1 < peer->next_index) {
+        /*
+         * Presence alone opens no window to a peer that lacks entries: one
+         * whose disk is full would be sent all of it, refuse what follows the
+         * gap, and be probed again, at the speed of the link.
+         */
+        if (!advanced && (peer->match_index + 1 < peer->next_index ||
+                          peer->next_index <= node->log.last)) {
             return; /* the question is still open */
         }
         craft_peer_replicate(peer);
