@@ -170,7 +170,7 @@ wait_for() {
     e2e_end=$(($(date +%s) + $1))
     e2e_what=$2
     shift 2
-    until "$@"; do
+    until "$@" 2>/dev/null; do
         [ "$(date +%s)" -lt $e2e_end ] || fail "waited in vain for $e2e_what"
         sleep 0.1
     done
