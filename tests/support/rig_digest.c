@@ -1,0 +1,190 @@
+/* Every fact of a node in one number. */
+#include "core/node.h"
+#include "rig.h"
+
+static uint32_t add(uint32_t sum, uint64_t value)
+{
+    return craft_crc32c(sum, &value, sizeof value);
+}
+
+static uint32_t add_log(uint32_t sum, const struct craft_log *log)
+{
+    sum = add(sum, log->first);
+    sum = add(sum, log->last);
+    sum = add(sum, log->truncated_from);
+    for (craft_index i = 1; i <= log->last; i++) {
+        sum = add(sum, craft_log_term(log, i));
+    }
+    for (craft_index i = log->first; i <= log->last; i++) {
+        const craft_entry *entry = craft_log_entry(log, i);
+
+        sum = add(sum, entry->index);
+        sum = add(sum, entry->token);
+        sum = add(sum, entry->kind);
+        sum = add(sum, craft_log_end(log, i));
+        sum = craft_crc32c(sum, entry->data, entry->data_len);
+    }
+    return sum;
+}
+
+static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
+{
+    for (uint32_t i = 0; i < peers->len; i++) {
+        const struct craft_peer *peer = &peers->slots[i];
+
+        sum = add(sum, peer->id);
+        sum = add(sum, peer->match_index);
+        sum = add(sum, peer->next_index);
+        sum = add(sum, peer->round);
+        sum = add(sum, peer->mark);
+        sum = add(sum, peer->older_bytes);
+        sum = add(sum, peer->newer_bytes);
+        sum = add(sum, peer->older);
+        sum = add(sum, peer->newer);
+        sum = add(sum, peer->silent_ticks);
+        sum = add(sum, peer->role);
+        sum = add(sum, peer->progress);
+        sum = add(sum, peer->paused);
+    }
+    sum = add(sum, peers->voters);
+    sum = add(sum, peers->voters_len);
+    sum = add(sum, peers->self_votes);
+    sum = add(sum, peers->want_append);
+    sum = add(sum, peers->want_heartbeat);
+    sum = add(sum, peers->want_fetch);
+    sum = add(sum, peers->want_vote);
+    sum = add(sum, peers->refuse_vote);
+    sum = add(sum, peers->refuse_append);
+    sum = add(sum, peers->granted);
+    sum = add(sum, peers->refused);
+    for (uint32_t i = 0; i < peers->strangers_len; i++) {
+        sum = add(sum, peers->strangers[i].id);
+        sum = add(sum, peers->strangers[i].kind);
+    }
+    return sum;
+}
+
+static uint32_t add_configuration(uint32_t sum,
+                                  const struct craft_members *members)
+{
+    while (members != NULL) {
+        sum = add(sum, members->index);
+        sum = add(sum, members->lineage);
+        for (uint32_t i = 0; i < members->len; i++) {
+            sum = add(sum, members->member[i].id);
+            sum = add(sum, members->member[i].role);
+        }
+        members = members->below;
+    }
+    return sum;
+}
+
+static uint32_t add_stored(uint32_t sum, const struct craft_stored *stored)
+{
+    sum = add(sum, stored->last);
+    sum = add(sum, stored->match);
+    sum = add(sum, stored->term);
+    sum = add(sum, stored->voted_for);
+    return add(sum, stored->voided);
+}
+
+static uint32_t add_persistence(uint32_t sum,
+                                const struct craft_persistence *persist)
+{
+    sum = add_stored(sum, &persist->durable);
+    for (uint64_t t = persist->oldest; t != persist->next; t++) {
+        sum = add_stored(sum, &persist->tickets[t & persist->mask]);
+    }
+    sum = add(sum, persist->oldest);
+    sum = add(sum, persist->next);
+    sum = add(sum, persist->full);
+    sum = add(sum, persist->stuck);
+    return add(sum, persist->retry);
+}
+
+static uint32_t add_requests(uint32_t sum, const struct craft_node *node)
+{
+    const struct craft_proposals *proposals = &node->proposals;
+
+    for (uint32_t i = 0; i < proposals->len; i++) {
+        const struct craft_token *token =
+            &proposals->tokens[(proposals->first + i) & (proposals->max - 1)];
+
+        sum = add(sum, token->token);
+        sum = add(sum, token->index);
+        sum = add(sum, token->term);
+    }
+    sum = add(sum, node->apply.index);
+    sum = add(sum, node->apply.first);
+    sum = add(sum, node->apply.last);
+    for (size_t i = 0; node->fetching.stretches != NULL && i < 2; i++) {
+        const struct craft_stretch *stretch = &node->fetching.stretches[i];
+
+        sum = add(sum, stretch->ticket);
+        sum = add(sum, stretch->first);
+        sum = add(sum, stretch->held ? stretch->last : 0);
+        sum = add(sum, stretch->held);
+    }
+    sum = add(sum, node->fetching.next_ticket);
+    return add(sum, node->fetching.failed);
+}
+
+static uint32_t add_standing(uint32_t sum, const struct craft_node *node)
+{
+    const struct craft_following *following = &node->following;
+
+    sum = add(sum, node->standing.term);
+    sum = add(sum, node->standing.leader);
+    sum = add(sum, node->standing.role);
+    sum = add(sum, node->election.voted_for);
+    sum = add(sum, node->election.grant_owed_to);
+    sum = add(sum, node->election.elapsed_ticks);
+    sum = add(sum, node->election.timeout_ticks);
+    sum = add(sum, node->replication.first_of_term);
+    sum = add(sum, node->replication.round);
+    sum = add(sum, node->replication.elapsed_ticks);
+    sum = add(sum, following->verified);
+    sum = add(sum, following->leader_commit);
+    sum = add(sum, following->replied_match);
+    sum = add(sum, following->rejected_index);
+    sum = add(sum, following->rejected_term);
+    sum = add(sum, following->round);
+    sum = add(sum, following->reply_owed);
+    return add(sum, following->rejection_owed);
+}
+
+static uint32_t add_health(uint32_t sum, const struct craft_health *health)
+{
+    sum = add(sum, health->pending);
+    for (size_t i = 0; health->levels != NULL && i < CRAFT_EVENT_KIND_END;
+         i++) {
+        sum = add(sum, health->levels[i].id);
+        sum = add(sum, health->levels[i].term);
+        sum = add(sum, health->levels[i].index);
+        sum = add(sum, (uint64_t)health->levels[i].value);
+        sum = add(sum, health->levels[i].count);
+    }
+    return sum;
+}
+
+uint32_t rig_digest(const struct rig *rig)
+{
+    const struct craft_node *node = rig->node;
+    uint32_t sum = 0;
+
+    if (node == NULL) {
+        return 0;
+    }
+    sum = add(sum, node->due & CRAFT_DERIVE_ALL);
+    sum = add(sum, node->phase);
+    sum = add(sum, node->delivery.holds);
+    sum = add(sum, node->commit_index);
+    sum = add(sum, node->random.state);
+    sum = add_standing(sum, node);
+    sum = add_log(sum, &node->log);
+    sum = add_peers(sum, &node->peers);
+    sum = add_configuration(sum, node->configuration);
+    sum = add_persistence(sum, &node->persist);
+    sum = add_requests(sum, node);
+    return add_health(sum, &node->health);
+}
