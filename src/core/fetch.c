@@ -14,30 +14,21 @@ CRAFT_INTERNAL int craft_fetch_init(struct craft_node *node)
     return 0;
 }
 
-static void stretch_free_buffers(struct craft_node *node,
-                                 struct craft_stretch *stretch)
-{
-    craft_memory_free(&node->config.allocator, stretch->entries,
-                      stretch->entries_max * sizeof *stretch->entries);
-    craft_memory_free(&node->config.allocator, stretch->data,
-                      stretch->data_max);
-    stretch->entries = NULL;
-    stretch->entries_max = 0;
-    stretch->data = NULL;
-    stretch->data_max = 0;
-}
-
 CRAFT_INTERNAL void craft_fetch_free(struct craft_node *node)
 {
     struct craft_stretch *stretches = node->fetching.stretches;
+    const craft_allocator *allocator = &node->config.allocator;
 
     if (stretches == NULL) {
         return;
     }
     for (size_t i = 0; i < CRAFT_FETCH_COUNT; i++) {
-        stretch_free_buffers(node, &stretches[i]);
+        craft_memory_free(allocator, stretches[i].entries,
+                          stretches[i].entries_max *
+                              sizeof *stretches[i].entries);
+        craft_memory_free(allocator, stretches[i].data, stretches[i].data_max);
     }
-    craft_memory_free(&node->config.allocator, stretches,
+    craft_memory_free(allocator, stretches,
                       CRAFT_FETCH_COUNT * sizeof *stretches);
 }
 
@@ -80,29 +71,39 @@ static bool fetched_fit(const struct craft_node *node,
     return true;
 }
 
-/* Buffers for so many entries with so much data, which are not yet in use. */
+/*
+ * Buffers for so many entries with so much data, which are not yet in use.
+ * Each grows by itself: stretches of few large entries and of many small ones
+ * would otherwise take each other's room for ever.
+ */
 static int stretch_reserve(struct craft_node *node,
                            struct craft_stretch *stretch, size_t entries,
                            size_t data)
 {
     const craft_allocator *allocator = &node->config.allocator;
 
-    if (entries <= stretch->entries_max && data <= stretch->data_max) {
-        return 0;
+    if (entries > stretch->entries_max) {
+        size_t size = sizeof *stretch->entries;
+        craft_entry *grown = craft_memory_alloc(allocator, entries * size);
+
+        if (grown == NULL) {
+            return CRAFT_ERR_NOMEM;
+        }
+        craft_memory_free(allocator, stretch->entries,
+                          stretch->entries_max * size);
+        stretch->entries = grown;
+        stretch->entries_max = entries;
     }
-    stretch_free_buffers(node, stretch);
-    stretch->entries =
-        craft_memory_alloc(allocator, entries * sizeof *stretch->entries);
-    if (stretch->entries == NULL) {
-        return CRAFT_ERR_NOMEM;
+    if (data > stretch->data_max) {
+        uint8_t *grown = craft_memory_alloc(allocator, data);
+
+        if (grown == NULL) {
+            return CRAFT_ERR_NOMEM;
+        }
+        craft_memory_free(allocator, stretch->data, stretch->data_max);
+        stretch->data = grown;
+        stretch->data_max = data;
     }
-    stretch->entries_max = entries;
-    data += data == 0; /* an allocator is not asked for nothing */
-    stretch->data = craft_memory_alloc(allocator, data);
-    if (stretch->data == NULL) {
-        return CRAFT_ERR_NOMEM;
-    }
-    stretch->data_max = data;
     return 0;
 }
 
