@@ -107,7 +107,8 @@ void wal_store_init(struct wal_store *store, uint64_t segment_bytes)
     store->options.segment_bytes = segment_bytes;
     store->options.files = memory_files_table();
     store->options.files_ctx = store->files;
-    store->states = calloc(WAL_STORE_STATES_MAX, sizeof *store->states);
+    store->states_max = WAL_STORE_STATES_MAX;
+    store->states = calloc(store->states_max, sizeof *store->states);
     if (store->states == NULL) {
         abort();
     }
@@ -127,7 +128,8 @@ void wal_store_fork(const struct wal_store *store, struct wal_store *fork)
     *fork = *store;
     fork->wal = NULL;
     fork->files = memory_files_clone(store->files);
-    fork->states = calloc(WAL_STORE_STATES_MAX, sizeof *fork->states);
+    fork->states_max = store->states_len + 16;
+    fork->states = calloc(fork->states_max, sizeof *fork->states);
     if (fork->states == NULL) {
         abort();
     }
@@ -181,7 +183,7 @@ static void model_apply(struct wal_store *store,
             model->entries_len++;
         }
     }
-    if (store->states_len == WAL_STORE_STATES_MAX) {
+    if (store->states_len == store->states_max) {
         abort();
     }
     store->states[store->states_len] = *model;

@@ -48,6 +48,7 @@ struct wal_store {
     struct wal_model model;
     struct wal_model *states; /* [states_len]: after each record */
     size_t states_len;
+    size_t states_max;
     size_t synced; /* states[synced] and later ones may be found */
     uint64_t random;
 };
