@@ -344,24 +344,26 @@ typedef struct craft_config {
     uint32_t flags;            /* 0 */
     craft_id id;               /* this server; required */
     uint64_t group;            /* told apart on the wire and on disk [0] */
-    uint64_t seed;             /* of the node's generator; give each its own */
+    uint64_t seed;             /* of the node's generator, with the id: draws
+                                  election timeouts; give each run another */
     uint64_t incarnation;      /* of this server's store [0 = not told] */
     uint32_t election_ticks;   /* least election timeout [10]; the draw is
                                   below twice this (thesis 3.4) */
     uint32_t heartbeat_ticks;  /* 1 .. election_ticks - 1 [1] */
     size_t entry_bytes_max;    /* data of one entry [1 MiB] */
     size_t message_bytes_max;  /* data and overhead of the entries of one
-                                  append, and of one apply batch [1 MiB];
-                                  an entry always fits alone */
+                                  append, and of one apply batch; at least
+                                  entry_bytes_max + 64 [1 MiB + 4 KiB] */
     size_t inflight_bytes_max; /* sent and not acknowledged, per peer [4 MiB] */
     uint32_t inflight_max;     /* the same in messages [64] */
     uint32_t members_max;      /* 1 .. CRAFT_MEMBERS_MAX [16] */
     size_t uncommitted_bytes_max;  /* in this leader's log and not yet applied
                                      by it, with overhead [16 MiB] */
     size_t log_cache_bytes_max;    /* applied entries kept in memory, with
-                                     overhead [4 MiB]; needs `fetch` */
+                                     overhead [4 MiB]; without `fetch` all
+                                     of them stay */
     uint32_t tokens_max;           /* requests open at once [65536] */
-    uint32_t persist_inflight_max; /* tickets open at once, 1 .. 64 [8] */
+    uint32_t persist_inflight_max; /* tickets open at once, 1 .. 64 [4] */
     craft_allocator allocator;     /* realloc NULL: the C library's */
 } craft_config;
 
@@ -391,7 +393,8 @@ CRAFT_API void craft_config_init(craft_config *config, size_t struct_size);
  * Make a node. It takes no input before craft_node_start().
  *
  * @param config    copied
- * @param hooks     copied; NULL: effects are pulled by craft_next_effect()
+ * @param hooks     copied; NULL: effects are pulled by craft_next_effect(),
+ *                  and CRAFT_EFFECT_FETCH is among them
  * @param host      handed to every hook
  * @param node_out  the node; to be freed by craft_node_free()
  *
@@ -611,12 +614,14 @@ CRAFT_API int craft_persisted(craft_node *node, uint64_t ticket, int ending);
  * The open apply batch ended.
  *
  * @param index   the last entry applied; smaller than the batch's last: the
- *                rest is handed out again
+ *                rest is handed out again; all of it, when index is the one
+ *                before the batch
  * @param ending  CRAFT_ENDING_OK, or CRAFT_ENDING_ERROR: the node halts
  *
  * @return 0, or
  *   CRAFT_ERR_TICKET   no batch is open
- *   CRAFT_ERR_INVALID  index outside the batch, no such ending
+ *   CRAFT_ERR_INVALID  index neither of the batch nor the one before it, no
+ *                      such ending
  * Since 0.1.
  */
 CRAFT_API int craft_applied(craft_node *node, craft_index index, int ending);
@@ -716,7 +721,7 @@ CRAFT_API int craft_node_status(const craft_node *node,
 
 enum craft_progress {
     CRAFT_PROGRESS_PROBE = 0,    /* one append per heartbeat or answer */
-    CRAFT_PROGRESS_REPLICATE = 1 /* pipelined (thesis 10.2.1) */
+    CRAFT_PROGRESS_REPLICATE = 1 /* pipelined (thesis 10.2.2) */
 };
 
 typedef struct craft_peer_status {
