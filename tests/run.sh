@@ -5,7 +5,8 @@
 #   sh tests/run.sh [RUN...] [LABEL...]
 #
 #   LABEL   unit paper wal host oom abi session scenario sim explore e2e
-#           bench install tidy; none = all of them. A label is a folder of tests/.
+#           bench install tidy; none = all of them. A label is a folder of
+#           tests/.
 #   RUN     normal     the build that is installed
 #           sanitize   AddressSanitizer and UndefinedBehaviorSanitizer
 #           tsan       ThreadSanitizer, the labels with threads
@@ -128,7 +129,7 @@ for word in "$@"; do
     normal | sanitize | tsan) runs="$runs $word" ;;
     all) CRAFT_HEAVY=1 ;;
     -h | --help)
-        sed -n '3,20s/^# \{0,1\}//p' "$0"
+        sed -n '3,21s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
     *)
