@@ -128,7 +128,7 @@ void wal_store_fork(const struct wal_store *store, struct wal_store *fork)
     *fork = *store;
     fork->wal = NULL;
     fork->files = memory_files_clone(store->files);
-    fork->states_max = store->states_len + 16;
+    fork->states_max = store->states_len + 32;
     fork->states = calloc(fork->states_max, sizeof *fork->states);
     if (fork->states == NULL) {
         abort();
