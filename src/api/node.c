@@ -112,7 +112,6 @@ static void node_init(struct craft_node *node, const craft_config *config,
     craft_log_init(&node->log, &node->config.allocator, spare);
     craft_random_init(&node->random, config->seed, config->id);
     craft_elect_redraw(node);
-    node->out.persist.struct_size = (uint32_t)sizeof(craft_persist);
     node->out.message.struct_size = (uint32_t)sizeof(craft_message);
     node->out.message.group = config->group;
     node->out.message.from = config->id;
@@ -204,7 +203,8 @@ static int entry_reserve(struct craft_node *node, const craft_entry *entry,
     }
     craft_members_decode(entry->data, entry->data_len, size, *members_out);
     (*members_out)->index = entry->index;
-    rv = craft_peers_reserve(&node->peers, allocator, (*members_out)->len);
+    rv = craft_peers_reserve(&node->peers, allocator, *members_out,
+                             node->config.id);
     if (rv != 0) {
         craft_memory_free(allocator, *members_out, size);
         *members_out = NULL;

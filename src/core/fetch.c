@@ -23,10 +23,7 @@ CRAFT_INTERNAL void craft_fetch_free(struct craft_node *node)
         return;
     }
     for (size_t i = 0; i < CRAFT_FETCH_COUNT; i++) {
-        craft_memory_free(allocator, stretches[i].entries,
-                          stretches[i].entries_max *
-                              sizeof *stretches[i].entries);
-        craft_memory_free(allocator, stretches[i].data, stretches[i].data_max);
+        craft_memory_free(allocator, stretches[i].entries, stretches[i].size);
     }
     craft_memory_free(allocator, stretches,
                       CRAFT_FETCH_COUNT * sizeof *stretches);
@@ -53,8 +50,9 @@ static bool fetched_fit(const struct craft_node *node,
                         const struct craft_stretch *stretch,
                         const craft_entry *entries, size_t entries_len)
 {
-    if (entries_len == 0 || entries_len > stretch->wanted_len ||
-        entries == NULL || stretch->first + entries_len - 1 > node->log.last) {
+    if (entries_len == 0 || entries == NULL ||
+        entries_len > stretch->last - stretch->first + 1 ||
+        stretch->first + entries_len - 1 > node->log.last) {
         return false;
     }
     for (size_t i = 0; i < entries_len; i++) {
@@ -71,46 +69,29 @@ static bool fetched_fit(const struct craft_node *node,
     return true;
 }
 
-/*
- * Buffers for so many entries with so much data, which are not yet in use.
- * Each grows by itself: stretches of few large entries and of many small ones
- * would otherwise take each other's room for ever.
- */
+/* A buffer of that size, which is not in use; what it held is given up. */
 static int stretch_reserve(struct craft_node *node,
-                           struct craft_stretch *stretch, size_t entries,
-                           size_t data)
+                           struct craft_stretch *stretch, size_t size)
 {
-    const craft_allocator *allocator = &node->config.allocator;
+    craft_entry *entries;
 
-    if (entries > stretch->entries_max) {
-        size_t size = sizeof *stretch->entries;
-        craft_entry *grown = craft_memory_alloc(allocator, entries * size);
-
-        if (grown == NULL) {
-            return CRAFT_ERR_NOMEM;
-        }
-        craft_memory_free(allocator, stretch->entries,
-                          stretch->entries_max * size);
-        stretch->entries = grown;
-        stretch->entries_max = entries;
+    if (size <= stretch->size) {
+        return 0;
     }
-    if (data > stretch->data_max) {
-        uint8_t *grown = craft_memory_alloc(allocator, data);
-
-        if (grown == NULL) {
-            return CRAFT_ERR_NOMEM;
-        }
-        craft_memory_free(allocator, stretch->data, stretch->data_max);
-        stretch->data = grown;
-        stretch->data_max = data;
+    entries = craft_memory_alloc(&node->config.allocator, size);
+    if (entries == NULL) {
+        return CRAFT_ERR_NOMEM;
     }
+    craft_memory_free(&node->config.allocator, stretch->entries, stretch->size);
+    stretch->entries = entries;
+    stretch->size = size;
     return 0;
 }
 
 static void stretch_fill(struct craft_stretch *stretch,
                          const craft_entry *entries, size_t entries_len)
 {
-    uint8_t *data = stretch->data;
+    uint8_t *data = (uint8_t *)(stretch->entries + entries_len);
 
     for (size_t i = 0; i < entries_len; i++) {
         craft_entry *entry = &stretch->entries[i];
@@ -127,7 +108,6 @@ static void stretch_fill(struct craft_stretch *stretch,
     }
     stretch->last = stretch->first + entries_len - 1;
     stretch->ticket = 0;
-    stretch->held = true;
 }
 
 CRAFT_INTERNAL int craft_fetch_ended(struct craft_node *node, uint64_t ticket,
@@ -135,7 +115,7 @@ CRAFT_INTERNAL int craft_fetch_ended(struct craft_node *node, uint64_t ticket,
                                      size_t entries_len)
 {
     struct craft_stretch *stretch = stretch_open(node, ticket);
-    size_t data = 0;
+    size_t size = 0;
     int rv;
 
     if (stretch == NULL) {
@@ -145,12 +125,12 @@ CRAFT_INTERNAL int craft_fetch_ended(struct craft_node *node, uint64_t ticket,
         return CRAFT_ERR_CORRUPT;
     }
     for (size_t i = 0; i < entries_len; i++) {
-        if (entries[i].data_len > SIZE_MAX / 4 - data) {
+        if (entries[i].data_len > SIZE_MAX / 4 - sizeof *entries - size) {
             return CRAFT_ERR_NOMEM;
         }
-        data += entries[i].data_len;
+        size += sizeof *entries + entries[i].data_len;
     }
-    rv = stretch_reserve(node, stretch, entries_len, data);
+    rv = stretch_reserve(node, stretch, size);
     if (rv != 0) {
         return rv;
     }
@@ -169,6 +149,7 @@ CRAFT_INTERNAL int craft_fetch_failed(struct craft_node *node, uint64_t ticket)
         return CRAFT_ERR_TICKET;
     }
     stretch->ticket = 0;
+    stretch->first = 0;
     node->fetching.failed = true;
     return 0;
 }
@@ -194,16 +175,15 @@ static void stretch_ask(struct craft_node *node, uint32_t which,
     if (last - first >= most) {
         last = first + most - 1;
     }
-    stretch->held = false;
     stretch->ticket = node->fetching.next_ticket;
     stretch->first = first;
-    stretch->wanted_len = (size_t)(last - first + 1);
+    stretch->last = last;
     node->fetching.next_ticket++;
     fetch->struct_size = sizeof *fetch;
     fetch->reserved = 0;
     fetch->ticket = stretch->ticket;
     fetch->first = first;
-    fetch->entries_max = stretch->wanted_len;
+    fetch->entries_max = (size_t)(last - first + 1);
     fetch->bytes_max = node->config.message_bytes_max;
 }
 

@@ -26,7 +26,7 @@ static bool entries_well_formed(const craft_message *message,
     craft_index index = append->prev_index;
     craft_term term = append->prev_term;
     uint64_t space = 0;
-    size_t runs = 1;
+    size_t runs = 0;
     bool configurations = false;
 
     for (size_t i = 0; i < append->entries_len; i++) {
@@ -179,7 +179,8 @@ static int decoded_reserve(struct craft_node *node, const craft_append *append)
         craft_members_decode(entry->data, entry->data_len, size, members);
         members->index = entry->index;
         craft_members_push(&node->following.decoded, members);
-        if (craft_peers_reserve(&node->peers, allocator, members->len) != 0) {
+        if (craft_peers_reserve(&node->peers, allocator, members,
+                                node->config.id) != 0) {
             return CRAFT_ERR_NOMEM;
         }
     }

@@ -124,26 +124,28 @@ struct craft_following {
     struct craft_members *decoded; /* configurations of the plan, in order */
 };
 
+/* Of a ticket that was not written: it stands for the ticket before it. */
+#define CRAFT_ERA_VOIDED UINT64_MAX
+
 /* What the store holds once a record is written. */
 struct craft_stored {
-    uint64_t era;      /* when its entries were lent */
+    uint64_t era;      /* when its entries were lent; CRAFT_ERA_VOIDED */
     craft_index last;  /* of the store's log */
     craft_index match; /* up to here it equals the log in memory */
     craft_term term;
     craft_id voted_for;
-    bool voided; /* not written: as if it were the ticket before it */
 };
 
 /* core/persist.c: DESIGN "one persist record"; thesis 3.8, 10.2.1. */
 struct craft_persistence {
     struct craft_stored durable;  /* after the newest ticket that ended OK */
     struct craft_stored *tickets; /* ring, ticket t at t & mask */
-    uint64_t mask;
-    uint64_t oldest; /* oldest open ticket; == next when none is */
-    uint64_t next;   /* the next ticket to hand out */
-    bool full;       /* NOSPACE: entries wait for a tick */
-    bool stuck;      /* not even the hard state fits: it waits, too */
-    bool retry;      /* that tick came */
+    uint64_t oldest;              /* oldest open ticket; == next when none is */
+    uint64_t next;                /* the next ticket to hand out */
+    uint32_t mask;
+    bool full;  /* NOSPACE: entries wait for a tick */
+    bool stuck; /* not even the hard state fits: it waits, too */
+    bool retry; /* that tick came */
 };
 
 /* core/apply.c: thesis 3.5 "applied". */
@@ -171,15 +173,11 @@ struct craft_proposals {
 
 /* One stretch of entries read back from the host. */
 struct craft_stretch {
-    uint64_t ticket; /* asked for and open; 0 = not */
-    craft_index first;
-    craft_index last;     /* when held */
-    size_t wanted_len;    /* when asked for */
-    craft_entry *entries; /* [entries_max] */
-    uint8_t *data;        /* [data_max], of the entries */
-    size_t entries_max;
-    size_t data_max;
-    bool held;
+    uint64_t ticket;      /* asked for and open; 0 = not */
+    craft_index first;    /* asked for, or held; 0 = neither */
+    craft_index last;     /* likewise */
+    craft_entry *entries; /* the buffer: entries, then their data */
+    size_t size;          /* of the buffer */
 };
 
 enum {
@@ -212,14 +210,20 @@ struct craft_health {
 /* What the effect in delivery points to. */
 struct craft_outbox {
     craft_message message; /* its constant fields are set once */
-    craft_persist persist;
-    craft_fetch fetch;
-    craft_event event;
-    const craft_entry *entries;
-    size_t entries_len;
-    uint64_t token;
-    craft_index index;
-    int32_t result;
+    union {
+        craft_persist persist;
+        craft_fetch fetch;
+        craft_event event;
+        struct {
+            const craft_entry *entries;
+            size_t entries_len;
+        };
+        struct {
+            uint64_t token;
+            craft_index index;
+            int32_t result;
+        };
+    };
 };
 
 /* A hold that is never released: the node is to be freed by the loop. */
@@ -228,7 +232,7 @@ struct craft_outbox {
 /* api: who is inside, and what is postponed. */
 struct craft_delivery {
     void *host;
-    uint64_t era; /* when the running hook, or the last pull, was lent to */
+
     uint32_t holds;
     bool pull;    /* made without hooks */
     bool running; /* the delivery loop is on the stack */
@@ -253,7 +257,6 @@ struct craft_node {
     struct craft_election election;
     struct craft_fetching fetching;
     struct craft_health health;
-    uint64_t ticks; /* since the start */
     struct craft_random random;
     craft_hooks hooks;
     craft_config config;
@@ -327,8 +330,8 @@ craft_stretch_held(const struct craft_node *node, uint32_t which,
     }
     stretch = &node->fetching.stretches[which];
     /* A truncation since then is seen by the term of the last entry. */
-    if (!stretch->held || index < stretch->first || index > stretch->last ||
-        stretch->last > node->log.last ||
+    if (stretch->ticket != 0 || stretch->first == 0 || index < stretch->first ||
+        index > stretch->last || stretch->last > node->log.last ||
         stretch->entries[stretch->last - stretch->first].term !=
             craft_log_term(&node->log, stretch->last)) {
         return NULL;

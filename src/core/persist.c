@@ -12,7 +12,7 @@ CRAFT_INTERNAL int craft_persist_init(struct craft_node *node)
     if (node->persist.tickets == NULL) {
         return CRAFT_ERR_NOMEM;
     }
-    node->persist.mask = max - 1;
+    node->persist.mask = (uint32_t)(max - 1);
     node->persist.oldest = 1;
     node->persist.next = 1;
     return 0;
@@ -71,7 +71,8 @@ CRAFT_INTERNAL void craft_persist_settle(struct craft_node *node)
 static void persist_pass_voided(struct craft_persistence *persist)
 {
     while (persist->oldest != persist->next &&
-           persist->tickets[persist->oldest & persist->mask].voided) {
+           persist->tickets[persist->oldest & persist->mask].era ==
+               CRAFT_ERA_VOIDED) {
         persist->oldest++;
     }
 }
@@ -92,7 +93,7 @@ CRAFT_INTERNAL int craft_persist_ended(struct craft_node *node, uint64_t ticket)
 
     if (CRAFT_UNLIKELY(ticket - persist->oldest >=
                            persist->next - persist->oldest ||
-                       stored->voided)) {
+                       stored->era == CRAFT_ERA_VOIDED)) {
         /* Covered by a later one, or voided: nothing new. */
         return ticket == 0 || ticket >= persist->next ? CRAFT_ERR_TICKET : 0;
     }
@@ -119,7 +120,7 @@ CRAFT_INTERNAL int craft_persist_voided(struct craft_node *node,
         return CRAFT_ERR_TICKET;
     }
     if (ticket < persist->oldest ||
-        persist->tickets[ticket & persist->mask].voided) {
+        persist->tickets[ticket & persist->mask].era == CRAFT_ERA_VOIDED) {
         return 0;
     }
     /*
@@ -129,7 +130,7 @@ CRAFT_INTERNAL int craft_persist_voided(struct craft_node *node,
     before = ticket == persist->oldest
                  ? persist->durable
                  : persist->tickets[(ticket - 1) & persist->mask];
-    before.voided = true;
+    before.era = CRAFT_ERA_VOIDED;
     persist->stuck =
         persist->tickets[ticket & persist->mask].match == before.match;
     for (uint64_t t = ticket; t != persist->next; t++) {
@@ -214,7 +215,6 @@ static void ticket_take(struct craft_node *node,
     stored->term = node->standing.term;
     stored->voted_for = node->election.voted_for;
     stored->era = node->log.era;
-    stored->voided = false;
     persist->next++;
     if (match == node->log.last || persist->full) {
         persist->retry = false;
@@ -247,6 +247,7 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
         node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
         return false;
     }
+    record->struct_size = (uint32_t)sizeof *record;
     record->ticket = persist->next;
     record->term = node->standing.term;
     record->voted_for = node->election.voted_for;

@@ -1,8 +1,8 @@
 /* The memory of the log: the array of entries, the segments, reclamation. */
 #include "log/log.h"
 
-#define SLOTS_MIN 4u
-#define SEGMENT_MIN 256u
+#define SLOTS_MIN 2u
+#define SEGMENT_MIN 208u
 #define SEGMENT_MAX 65536u
 #define RUNS_MIN 2u
 
@@ -63,12 +63,11 @@ static void block_retire(struct craft_log *log, struct craft_block *block)
  * array (last_index 0) is replaced by a larger one and never wanted again. */
 static void block_reuse(struct craft_log *log, struct craft_block *block)
 {
-    if (block->last_index == 0 ||
-        block->size > log->spare_bytes_max - log->spare_bytes) {
+    if (block->last_index == 0 || block->size > log->spare_room) {
         block_free(log, block);
         return;
     }
-    log->spare_bytes += block->size;
+    log->spare_room -= block->size;
     block->next = log->spare;
     log->spare = block;
 }
@@ -185,7 +184,7 @@ static struct craft_block *segment_take(struct craft_log *log, size_t space)
 
         if (space <= block->size - sizeof *block) {
             *at = block->next;
-            log->spare_bytes -= block->size;
+            log->spare_room += block->size;
             block->used = sizeof *block;
             block->last_index = 0;
             return block;

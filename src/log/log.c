@@ -2,12 +2,12 @@
 
 CRAFT_INTERNAL void craft_log_init(struct craft_log *log,
                                    const craft_allocator *allocator,
-                                   size_t spare_bytes_max)
+                                   size_t spare_room)
 {
     memset(log, 0, sizeof *log);
     log->allocator = allocator;
     log->first = 1;
-    log->spare_bytes_max = spare_bytes_max;
+    log->spare_room = spare_room;
     log->cache_bytes_max = UINT64_MAX;
 }
 

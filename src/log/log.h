@@ -32,7 +32,6 @@ struct craft_block {
     size_t size;            /* of the whole block */
     size_t used;            /* segments: bytes of space given out */
     craft_index last_index; /* segments: newest live entry within */
-    size_t reserved;
 };
 
 struct craft_run {
@@ -62,8 +61,7 @@ struct craft_log {
     struct craft_block *oldest; /* segments, in order of use */
     struct craft_block *newest;
     struct craft_block *spare;
-    size_t spare_bytes;
-    size_t spare_bytes_max;
+    size_t spare_room; /* bytes of segments that may still be kept */
 
     uint64_t cache_bytes_max; /* more than this is evicted; never: max */
 
@@ -72,10 +70,10 @@ struct craft_log {
     uint64_t era;
 };
 
-/* spare_bytes_max: segments kept for reuse. Nothing is evicted at first. */
+/* spare_room: bytes of segments kept for reuse. Nothing is evicted at first. */
 CRAFT_INTERNAL void craft_log_init(struct craft_log *log,
                                    const craft_allocator *allocator,
-                                   size_t spare_bytes_max);
+                                   size_t spare_room);
 CRAFT_INTERNAL void craft_log_free(struct craft_log *log);
 
 /* Room in a segment for an entry with that much data: more than 0, so that

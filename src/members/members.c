@@ -219,11 +219,10 @@ CRAFT_INTERNAL void craft_members_decode(const uint8_t *blob, size_t blob_len,
     uint8_t *address;
 
     block->below = NULL;
-    block->size = size;
+    block->size = (uint32_t)size;
     block->index = 0;
     block->lineage = craft_load64(blob + 8);
     block->len = craft_load32(blob + 16);
-    block->reserved = 0;
     address = (uint8_t *)&block->member[block->len];
     for (uint32_t i = 0; i < block->len; i++) {
         craft_member *member = &block->member[i];

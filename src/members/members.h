@@ -18,11 +18,10 @@
 
 struct craft_members {
     struct craft_members *below; /* the configuration before this one */
-    size_t size;                 /* of the block */
     craft_index index;           /* of its entry */
     uint64_t lineage;
+    uint32_t size; /* of the block */
     uint32_t len;
-    uint32_t reserved;
     craft_member member[]; /* [len], then the addresses */
 };
 

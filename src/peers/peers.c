@@ -2,22 +2,25 @@
 
 CRAFT_INTERNAL int craft_peers_reserve(struct craft_peers *peers,
                                        const craft_allocator *allocator,
-                                       size_t members)
+                                       const struct craft_members *members,
+                                       craft_id self)
 {
     struct craft_peer *slots;
     size_t size = sizeof *slots;
+    uint32_t others =
+        members->len - (craft_members_find(members, self) != NULL ? 1u : 0u);
 
-    CRAFT_ASSERT(members <= CRAFT_MEMBERS_MAX);
-    if (members <= peers->max) {
+    CRAFT_ASSERT(others <= CRAFT_MEMBERS_MAX);
+    if (others <= peers->max) {
         return 0;
     }
     slots = craft_memory_grow(allocator, peers->slots, peers->max * size,
-                              members * size);
+                              others * size);
     if (slots == NULL) {
         return CRAFT_ERR_NOMEM;
     }
     peers->slots = slots;
-    peers->max = (uint32_t)members;
+    peers->max = others;
     return 0;
 }
 

@@ -36,7 +36,7 @@ struct craft_peer {
     uint8_t reserved;
 };
 
-#define CRAFT_STRANGERS_MAX 4u
+#define CRAFT_STRANGERS_MAX 2u
 
 struct craft_stranger {
     craft_id id;
@@ -67,10 +67,11 @@ struct craft_peers {
     uint32_t strangers_len;
 };
 
-/* Room for a configuration of so many members. 0, CRAFT_ERR_NOMEM. */
+/* Room for the members besides this server. 0, CRAFT_ERR_NOMEM. */
 CRAFT_INTERNAL int craft_peers_reserve(struct craft_peers *peers,
                                        const craft_allocator *allocator,
-                                       size_t members);
+                                       const struct craft_members *members,
+                                       craft_id self);
 CRAFT_INTERNAL void craft_peers_free(struct craft_peers *peers,
                                      const craft_allocator *allocator);
 

@@ -85,7 +85,7 @@ static uint32_t add_stored(uint32_t sum, const struct craft_stored *stored)
     sum = add(sum, stored->match);
     sum = add(sum, stored->term);
     sum = add(sum, stored->voted_for);
-    return add(sum, stored->voided);
+    return add(sum, stored->era == CRAFT_ERA_VOIDED);
 }
 
 static uint32_t add_persistence(uint32_t sum,
@@ -122,8 +122,7 @@ static uint32_t add_requests(uint32_t sum, const struct craft_node *node)
 
         sum = add(sum, stretch->ticket);
         sum = add(sum, stretch->first);
-        sum = add(sum, stretch->held ? stretch->last : 0);
-        sum = add(sum, stretch->held);
+        sum = add(sum, stretch->last);
     }
     sum = add(sum, node->fetching.next_ticket);
     return add(sum, node->fetching.failed);

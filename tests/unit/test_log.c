@@ -248,7 +248,7 @@ static void eviction_stops_at_the_limit_and_at_the_bytes(void **state)
     assert_in_range(f.log.first, 2, 601);
     assert_int_equal(craft_log_term(&f.log, 1), 1);
     evict_to(&f.log, 1000, 0);
-    assert_in_range(f.log.first, 601, 1001);
+    assert_ptr_equal(f.log.oldest, f.log.newest); /* it is being filled */
     assert_int_equal(f.log.last, 1000);
     close_log(&f);
 }
@@ -287,7 +287,7 @@ static void memory_after_a_burst_is_bounded(void **state)
     assert_true(f.memory.bytes > 4000u * 1000u);
     evict_to(&f.log, f.log.last, 0);
     craft_log_reclaim(&f.log, UINT64_MAX);
-    assert_true(f.log.spare_bytes <= SPARE_MAX);
+    assert_true(f.log.spare_room <= SPARE_MAX);
     assert_true(f.memory.bytes <
                 SPARE_MAX + segment + 4096 * 80 /* array */ + 4096);
     assert_null(f.log.retired);

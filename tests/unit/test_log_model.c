@@ -337,7 +337,7 @@ static void run(uint64_t seed, int steps)
         for (size_t k = 0; k < LENDERS_MAX; k++) {
             lender_check(&model->lenders[k]);
         }
-        assert_true(model->log.spare_bytes <= SPARE_MAX);
+        assert_true(model->log.spare_room <= SPARE_MAX);
     }
     assert_equal(model);
     craft_log_free(&model->log);

@@ -51,8 +51,9 @@ static void follow(struct fixture *fixture, const craft_id *ids, size_t len,
 {
     struct craft_members *members = configuration(ids, len);
 
-    assert_int_equal(
-        craft_peers_reserve(&fixture->peers, &fixture->allocator, len), 0);
+    assert_int_equal(craft_peers_reserve(&fixture->peers, &fixture->allocator,
+                                         members, self),
+                     0);
     fixture->memory.sealed = true;
     craft_peers_follow(&fixture->peers, members, self, 10);
     fixture->memory.sealed = false;
@@ -210,16 +211,20 @@ static void all_sixty_four_members_have_a_bit(void **state)
 
 static void refused_memory_leaves_the_slots(void **state)
 {
-    static const craft_id ids[] = {1, 2, 3};
+    static const craft_id ids[] = {1, 2, 3, 4};
+    struct craft_members *more = configuration(ids, 4);
+    struct craft_members *same = configuration(ids, 3);
     struct fixture f;
 
     (void)state;
     open_peers(&f);
     follow(&f, ids, 3, 1);
     f.memory.fail_all = true;
-    assert_int_equal(craft_peers_reserve(&f.peers, &f.allocator, 10),
+    assert_int_equal(craft_peers_reserve(&f.peers, &f.allocator, more, 1),
                      CRAFT_ERR_NOMEM);
-    assert_int_equal(craft_peers_reserve(&f.peers, &f.allocator, 3), 0);
+    assert_int_equal(craft_peers_reserve(&f.peers, &f.allocator, same, 1), 0);
+    free(more);
+    free(same);
     assert_int_equal(f.peers.len, 2);
     assert_int_equal(f.peers.slots[1].id, 3);
     close_peers(&f);
