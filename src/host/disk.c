@@ -13,7 +13,7 @@
 
 struct craft_disk {
     craft_wal *wal;
-    const struct craft_wake *wake;
+    struct craft_wake *wake;
     int is_inline;
 
     craft_persist added[RECORDS_MAX]; /* the loop thread's */

@@ -32,7 +32,7 @@ struct craft_disk_config {
     int is_inline;
     const craft_wal_files *files;
     void *files_ctx;
-    const struct craft_wake *wake; /* raised when there is something to take */
+    struct craft_wake *wake; /* raised when there is something to take */
 };
 
 /* What became of records. Tickets: 0 = none. */

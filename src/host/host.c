@@ -244,6 +244,19 @@ static uint64_t time_to_sleep(const struct craft_host *host, int timeout_ms)
     return least;
 }
 
+static int sleep_until_due(struct craft_host *host, int timeout_ms)
+{
+    uint64_t timeout_ns = time_to_sleep(host, timeout_ms);
+    int rv;
+
+    if (!craft_wake_sleep(&host->wake)) {
+        timeout_ns = 0;
+    }
+    rv = craft_loop_wait(host->loop, timeout_ns);
+    craft_wake_up(&host->wake);
+    return rv;
+}
+
 static void handle_all(struct craft_host *host)
 {
     (void)craft_hold(host->node);
@@ -270,7 +283,7 @@ int craft_host_turn(craft_host *host, int timeout_ms)
         rv = start(host);
     }
     if (rv == 0) {
-        rv = craft_loop_wait(host->loop, time_to_sleep(host, timeout_ms));
+        rv = sleep_until_due(host, timeout_ms);
         if (rv != 0) {
             (void)craft_host_fail(host, rv, "the loop cannot wait: %s",
                                   strerror(errno));

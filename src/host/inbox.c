@@ -20,7 +20,7 @@ static size_t item_bytes(size_t data_len)
 }
 
 int craft_inbox_open(struct craft_inbox *inbox, size_t bytes_max,
-                     const struct craft_wake *wake)
+                     struct craft_wake *wake)
 {
     memset(inbox, 0, sizeof *inbox);
     inbox->bytes_max = bytes_max;

@@ -20,7 +20,7 @@
 
 struct craft_inbox {
     pthread_mutex_t lock;
-    const struct craft_wake *wake;
+    struct craft_wake *wake;
     size_t bytes_max;
     size_t waiting_bytes;        /* in both; under the lock */
     int closed;                  /* under the lock */
@@ -39,7 +39,7 @@ struct craft_inbox_item {
 };
 
 int craft_inbox_open(struct craft_inbox *inbox, size_t bytes_max,
-                     const struct craft_wake *wake);
+                     struct craft_wake *wake);
 void craft_inbox_free(struct craft_inbox *inbox);
 
 /* Any thread. 0, CRAFT_ERR_BUSY or CRAFT_ERR_STOPPED. item->taken is unused. */

@@ -13,6 +13,8 @@
 
 int craft_wake_open(struct craft_wake *wake)
 {
+    atomic_init(&wake->is_asleep, 0);
+    atomic_init(&wake->is_raised, 0);
     wake->read_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     wake->write_fd = wake->read_fd;
     return wake->read_fd < 0 ? -1 : 0;
@@ -34,6 +36,8 @@ int craft_wake_open(struct craft_wake *wake)
 {
     int ends[2];
 
+    atomic_init(&wake->is_asleep, 0);
+    atomic_init(&wake->is_raised, 0);
     wake->read_fd = -1;
     wake->write_fd = -1;
     if (pipe(ends) != 0) {
@@ -62,18 +66,22 @@ void craft_wake_close(struct craft_wake *wake)
     wake->write_fd = -1;
 }
 
-void craft_wake_raise(const struct craft_wake *wake)
+void craft_wake_raise(struct craft_wake *wake)
 {
     uint64_t one = 1;
     int kept = errno; /* a signal handler must not change it */
 
+    atomic_store(&wake->is_raised, 1);
+    if (atomic_exchange(&wake->is_asleep, 0) == 0) {
+        return; /* it looks at is_raised before it sleeps */
+    }
     /* Full means raised already, so every failure but EINTR is none. */
     while (write(wake->write_fd, &one, sizeof one) < 0 && errno == EINTR) {
     }
     errno = kept;
 }
 
-void craft_wake_clear(const struct craft_wake *wake)
+void craft_wake_clear(struct craft_wake *wake)
 {
     uint64_t bytes[64];
 
@@ -85,4 +93,16 @@ void craft_wake_clear(const struct craft_wake *wake)
     }
     while (read(wake->read_fd, bytes, sizeof bytes) > 0) {
     }
+}
+
+int craft_wake_sleep(struct craft_wake *wake)
+{
+    atomic_store(&wake->is_asleep, 1);
+    return atomic_load(&wake->is_raised) == 0;
+}
+
+void craft_wake_up(struct craft_wake *wake)
+{
+    atomic_store(&wake->is_asleep, 0);
+    atomic_store(&wake->is_raised, 0);
 }
