@@ -177,8 +177,13 @@ void craft_host_refresh(struct craft_host *host)
 
 /* ----------------------------------------------------------------- events */
 
+/* Once per change: a full disk is tried again at every tick. */
 static void tell_storage(struct craft_host *host, int ending)
 {
+    if (ending == host->storage_told) {
+        return;
+    }
+    host->storage_told = ending;
     if (ending == CRAFT_ENDING_NOSPACE) {
         craft_log_line(&host->log, CRAFT_HOST_LOG_WARN,
                        "the disk is full: no new entries for now");

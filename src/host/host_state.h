@@ -64,6 +64,7 @@ struct craft_host {
     uint64_t ticked_ns;     /* up to here the node has had its ticks */
     uint32_t ticks_at_once; /* after a stall */
     uint64_t refused_ns;    /* of the last line about a refused message */
+    int storage_told;       /* enum craft_ending of the last line about it */
 
     /* What a fetch is read into. */
     craft_entry *fetched;
