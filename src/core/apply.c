@@ -62,7 +62,9 @@ CRAFT_INTERNAL int craft_apply_ended(struct craft_node *node, craft_index index)
     }
     apply->first = 0;
     apply_advance(node, index);
-    if (craft_apply_waits(node)) {
+    /* Also what is committed and not durable here yet: it has to be noted
+     * that the rest of it follows when a write ends. */
+    if (node->apply.index < node->commit_index) {
         craft_changed(node, CRAFT_DERIVE_APPLY);
     }
     return 0;
@@ -115,6 +117,7 @@ CRAFT_INTERNAL bool craft_apply_derive(struct craft_node *node)
     }
     entries = apply_next(node, &last);
     if (entries == NULL) {
+        craft_when_durable(node, CRAFT_DERIVE_APPLY); /* only our own so far */
         return false;
     }
     first = node->apply.index + 1;
