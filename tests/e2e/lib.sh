@@ -39,6 +39,9 @@ fail() {
             note "---- $e2e_log, its end:" >&2
             tail -n 15 "$e2e_log" >&2
         done
+        if is_running "$e2e_n"; then
+            cli "$e2e_n" info raft >&2
+        fi
     done
     E2E_KEEP=1
     exit 1
