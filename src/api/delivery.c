@@ -21,15 +21,15 @@ CRAFT_INTERNAL void craft_deliver(struct craft_node *node)
 {
     struct craft_delivery *delivery = &node->delivery;
 
-    CRAFT_ASSERT(!delivery->running);
+    CRAFT_ASSERT(delivery->holds == 0);
     if (CRAFT_UNLIKELY(delivery->pull)) {
         craft_settle(node);
         return;
     }
-    delivery->running = true;
+    delivery->holds = CRAFT_HOLDS_RUNNING;
     (void)craft_effects_run(node, NULL);
-    delivery->running = false;
-    if (CRAFT_UNLIKELY(delivery->holds >= CRAFT_HOLDS_FREE)) {
+    delivery->holds &= ~CRAFT_HOLDS_RUNNING;
+    if (CRAFT_UNLIKELY((delivery->holds & CRAFT_HOLDS_FREE) != 0)) {
         craft_node_destroy(node);
     }
 }
@@ -38,7 +38,8 @@ int craft_hold(craft_node *node)
 {
     int rv = craft_enter(node);
 
-    if (rv == 0 && node->delivery.holds + 1 == CRAFT_HOLDS_FREE) {
+    if (rv == 0 &&
+        (node->delivery.holds & CRAFT_HOLDS_MAX) == CRAFT_HOLDS_MAX) {
         rv = CRAFT_ERR_BUSY;
     }
     if (rv == 0) {
@@ -53,7 +54,7 @@ int craft_release(craft_node *node)
     if (node == NULL) {
         return CRAFT_ERR_INVALID;
     }
-    if ((node->delivery.holds & ~CRAFT_HOLDS_FREE) == 0) {
+    if ((node->delivery.holds & CRAFT_HOLDS_MAX) == 0) {
         return CRAFT_ERR_STATE;
     }
     node->delivery.holds--;

@@ -29,8 +29,7 @@ CRAFT_INTERNAL void craft_deliver(struct craft_node *node);
 /* The input is taken: settle and deliver, unless held or inside a hook. */
 static inline void craft_leave(struct craft_node *node)
 {
-    if (!node->delivery.running && node->due != 0 &&
-        node->delivery.holds == 0) {
+    if (node->delivery.holds == 0 && node->due != 0) {
         craft_deliver(node);
     }
 }

@@ -170,7 +170,7 @@ void craft_node_free(craft_node *node)
     if (node == NULL) {
         return;
     }
-    if (node->delivery.running) {
+    if ((node->delivery.holds & CRAFT_HOLDS_RUNNING) != 0) {
         node->delivery.holds |= CRAFT_HOLDS_FREE;
         return;
     }
@@ -220,7 +220,7 @@ static int entry_add(struct craft_node *node, const craft_entry *entry)
     if (rv != 0) {
         return rv;
     }
-    craft_log_append(&node->log, entry, 1);
+    craft_log_append(&node->log, entry, 1, craft_log_space(entry->data_len));
     if (members != NULL) {
         craft_members_push(&node->configuration, members);
     }

@@ -263,7 +263,7 @@ static craft_index entries_take(struct craft_node *node,
             log_truncate(node, plan->truncate_from);
         }
         craft_log_append(&node->log, &append->entries[i],
-                         append->entries_len - i);
+                         append->entries_len - i, plan->space);
         i = append->entries_len;
         craft_changed(node, CRAFT_FACT_LOG_GREW);
     }

@@ -226,17 +226,22 @@ struct craft_outbox {
     };
 };
 
-/* A hold that is never released: the node is to be freed by the loop. */
+/*
+ * Beside the holds that the host took: the delivery loop is on the stack; and
+ * the node is to be freed when it ends.
+ */
+#define CRAFT_HOLDS_RUNNING ((uint32_t)1 << 31)
 #define CRAFT_HOLDS_FREE ((uint32_t)1 << 30)
+#define CRAFT_HOLDS_MAX (CRAFT_HOLDS_FREE - 1u)
 
 /* api: who is inside, and what is postponed. */
 struct craft_delivery {
     void *host;
 
     uint32_t holds;
-    bool pull;    /* made without hooks */
-    bool running; /* the delivery loop is on the stack */
-    bool lent;    /* a hook runs, or a pulled effect is out */
+    bool pull; /* made without hooks */
+
+    bool lent; /* a hook runs, or a pulled effect is out */
 };
 
 struct craft_node {

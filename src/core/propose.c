@@ -130,19 +130,21 @@ CRAFT_INTERNAL bool craft_propose_derive(struct craft_node *node)
 {
     struct craft_proposals *proposals = &node->proposals;
     const struct craft_token *token;
+    int32_t result;
 
-    if (proposals->len == 0) {
+    if (proposals->len == 0 ||
+        !token_fate(node, &proposals->tokens[proposals->first], &result)) {
         node->due &= ~(uint32_t)CRAFT_DERIVE_DONE;
         return false;
     }
     token = &proposals->tokens[proposals->first];
-    if (!token_fate(node, token, &node->out.result)) {
-        node->due &= ~(uint32_t)CRAFT_DERIVE_DONE;
-        return false;
-    }
     node->out.token = token->token;
     node->out.index = token->index;
+    node->out.result = result;
     proposals->first = (proposals->first + 1) & (proposals->max - 1);
     proposals->len--;
+    if (proposals->len == 0) {
+        node->due &= ~(uint32_t)CRAFT_DERIVE_DONE;
+    }
     return true;
 }

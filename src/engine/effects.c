@@ -103,7 +103,8 @@ static inline enum outcome stage(struct craft_node *node, uint32_t bit,
         hook_call(node, kind);
         node->delivery.lent = false;
         if (CRAFT_UNLIKELY((node->due & (bit - 1)) != 0 ||
-                           node->delivery.holds != 0)) {
+                           (node->delivery.holds & ~CRAFT_HOLDS_RUNNING) !=
+                               0)) {
             return OUTCOME_AGAIN;
         }
     }
@@ -177,7 +178,8 @@ static inline enum outcome stages(struct craft_node *node, craft_effect *pulled)
 CRAFT_INTERNAL bool craft_effects_run(struct craft_node *node,
                                       craft_effect *pulled)
 {
-    while (node->due != 0 && node->delivery.holds == 0) {
+    while (node->due != 0 &&
+           (node->delivery.holds & ~CRAFT_HOLDS_RUNNING) == 0) {
         enum outcome outcome;
 
         if ((node->due & CRAFT_SETTLE_ALL) != 0) {

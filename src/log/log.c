@@ -85,76 +85,134 @@ static void runs_truncate(struct craft_log *log, craft_index from)
 
 /* ------------------------------------------------------ append, truncate */
 
-/* Where the next entry and its data go; what is written back afterwards. */
+/*
+ * Where the next entry and its data go; written back when all are in. Bounds
+ * are asserted once for all: what was reserved is enough, and no more is used.
+ */
 struct log_cursor {
+    craft_entry *entries;
+    uint64_t *ends;
+    uint64_t mask;
     craft_index index;
     uint64_t end;
-    size_t used;
+    uint8_t *data;
 };
 
-static inline void entry_put(struct craft_log *log, struct log_cursor *cursor,
-                             const craft_entry *entry, uint64_t token)
+static inline struct log_cursor cursor_begin(const struct craft_log *log,
+                                             size_t entries, size_t space)
 {
-    uint64_t at = cursor->index & log->mask;
-    craft_entry *slot = &log->entries[at];
-    uint8_t *data = (uint8_t *)log->newest + cursor->used;
+    struct craft_block *segment = log->newest;
+    struct log_cursor cursor = {log->entries,  log->ends, log->mask,
+                                log->last + 1, log->end,  NULL};
+
+    CRAFT_ASSERT(log->last + entries - log->first <= log->mask);
+    CRAFT_ASSERT(space <= segment->size - segment->used);
+    cursor.data = (uint8_t *)segment + segment->used;
+    return cursor;
+}
+
+static inline void cursor_put(struct log_cursor *cursor,
+                              const craft_entry *entry)
+{
+    uint64_t at = cursor->index & cursor->mask;
+    craft_entry *slot = &cursor->entries[at];
     size_t data_len = entry->data_len;
 
-    CRAFT_ASSERT(cursor->index - log->first <= log->mask);
-    CRAFT_ASSERT(craft_log_space(data_len) <= log->newest->size - cursor->used);
-    if (CRAFT_UNLIKELY(entry->term != log->last_term)) {
-        runs_append(log, cursor->index, entry->term);
-    }
     slot->index = cursor->index;
     slot->term = entry->term;
-    slot->token = token;
+    slot->token = 0;
     slot->kind = entry->kind;
     slot->reserved = 0;
-    slot->data = data_len > 0 ? data : NULL;
+    slot->data = cursor->data;
     slot->data_len = data_len;
     if (data_len > 0) {
-        memcpy(data, entry->data, data_len);
+        memcpy(cursor->data, entry->data, data_len);
     }
-    cursor->used += craft_log_space(data_len);
+    cursor->data += craft_log_space(data_len);
     cursor->end += data_len + CRAFT_ENTRY_OVERHEAD;
-    log->ends[at] = cursor->end;
+    cursor->ends[at] = cursor->end;
     cursor->index++;
 }
 
 static inline void cursor_done(struct craft_log *log,
-                               const struct log_cursor *cursor)
+                               const struct log_cursor *cursor, size_t space)
 {
-    log->newest->used = cursor->used;
-    log->newest->last_index = cursor->index - 1;
+    struct craft_block *segment = log->newest;
+    size_t used = (size_t)(cursor->data - (uint8_t *)segment);
+
+    CRAFT_ASSERT(used - segment->used <= space);
+    segment->used = used;
+    segment->last_index = cursor->index - 1;
     log->end = cursor->end;
     log->last = cursor->index - 1;
 }
 
-CRAFT_INTERNAL void craft_log_append(struct craft_log *log,
-                                     const craft_entry *entries,
-                                     size_t entries_len)
+static void append_batch(struct craft_log *log, const craft_entry *entries,
+                         size_t entries_len, size_t space)
 {
-    struct log_cursor cursor = {log->last + 1, log->end, log->newest->used};
+    struct log_cursor cursor = cursor_begin(log, entries_len, space);
+    craft_term term = log->last_term;
 
     for (size_t i = 0; i < entries_len; i++) {
-        entry_put(log, &cursor, &entries[i], 0);
+        if (CRAFT_UNLIKELY(entries[i].term != term)) {
+            term = entries[i].term;
+            runs_append(log, cursor.index, term);
+        }
+        cursor_put(&cursor, &entries[i]);
     }
-    cursor_done(log, &cursor);
+    cursor_done(log, &cursor, space);
+}
+
+/* One alone, which is not worth a cursor. */
+static inline void append_one(struct craft_log *log, craft_term term,
+                              uint32_t kind, const craft_command *command)
+{
+    struct craft_block *segment = log->newest;
+    craft_index index = log->last + 1;
+    craft_entry *slot = &log->entries[index & log->mask];
+    size_t data_len = command->data_len;
+    uint8_t *data = (uint8_t *)segment + segment->used;
+
+    CRAFT_ASSERT(index - log->first <= log->mask);
+    CRAFT_ASSERT(craft_log_space(data_len) <= segment->size - segment->used);
+    if (CRAFT_UNLIKELY(term != log->last_term)) {
+        runs_append(log, index, term);
+    }
+    slot->index = index;
+    slot->term = term;
+    slot->token = command->token;
+    slot->kind = kind;
+    slot->reserved = 0;
+    slot->data = data;
+    slot->data_len = data_len;
+    segment->used += craft_log_space(data_len);
+    segment->last_index = index;
+    log->last = index;
+    log->end += data_len + CRAFT_ENTRY_OVERHEAD;
+    log->ends[index & log->mask] = log->end;
+    if (data_len > 0) {
+        memcpy(data, command->data, data_len);
+    }
+}
+
+CRAFT_INTERNAL void craft_log_append(struct craft_log *log,
+                                     const craft_entry *entries,
+                                     size_t entries_len, size_t space)
+{
+    if (entries_len == 1) {
+        craft_command command = {entries->data, entries->data_len, 0};
+
+        append_one(log, entries->term, entries->kind, &command);
+        return;
+    }
+    append_batch(log, entries, entries_len, space);
 }
 
 CRAFT_INTERNAL void craft_log_append_own(struct craft_log *log, craft_term term,
                                          uint32_t kind,
                                          const craft_command *command)
 {
-    struct log_cursor cursor = {log->last + 1, log->end, log->newest->used};
-    craft_entry entry;
-
-    entry.term = term;
-    entry.kind = kind;
-    entry.data = command->data;
-    entry.data_len = command->data_len;
-    entry_put(log, &cursor, &entry, command->token);
-    cursor_done(log, &cursor);
+    append_one(log, term, kind, command);
 }
 
 CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,

@@ -112,12 +112,12 @@ CRAFT_INTERNAL void craft_log_use_fresh(struct craft_log *log,
                                         craft_index last);
 
 /*
- * Append within what was reserved, from index last + 1 on; data is copied.
- * Their tokens are another server's: they are not kept.
+ * Append within what was reserved, from index last + 1 on; data is copied into
+ * at most so much space. Their tokens are another server's: they are not kept.
  */
 CRAFT_INTERNAL void craft_log_append(struct craft_log *log,
                                      const craft_entry *entries,
-                                     size_t entries_len);
+                                     size_t entries_len, size_t space);
 
 /* Append one entry of this server's own, with its token. */
 CRAFT_INTERNAL void craft_log_append_own(struct craft_log *log, craft_term term,
