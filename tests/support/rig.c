@@ -19,7 +19,9 @@ struct rig *rig_new(craft_id id)
 
     assert_non_null(rig);
     rig->text = calloc(1, RIG_TEXT_MAX);
+    rig->told = calloc(1, RIG_TEXT_MAX);
     assert_non_null(rig->text);
+    assert_non_null(rig->told);
     memset(rig_bytes, 'x', sizeof rig_bytes);
     craft_config_init(&rig->config, sizeof rig->config);
     rig->config.id = id;
@@ -78,6 +80,7 @@ void rig_free(struct rig *rig)
         free(rig->disk[i].data);
     }
     free(rig->text);
+    free(rig->told);
     free(rig);
 }
 
@@ -237,8 +240,10 @@ void rig_run(struct rig *rig)
 
 const char *rig_told(struct rig *rig)
 {
+    memcpy(rig->told, rig->text, rig->text_len + 1);
     rig->text_len = 0;
-    return rig->text;
+    rig->text[0] = '\0';
+    return rig->told;
 }
 
 /* ------------------------------------------------------------------- look */

@@ -49,6 +49,7 @@ struct rig {
     size_t applied;         /* entries applied in all */
 
     char *text; /* [RIG_TEXT_MAX] */
+    char *told; /* the same, as told last */
     size_t text_len;
 };
 
