@@ -57,8 +57,9 @@ static const char *check_peers(const struct craft_node *node)
 
 static const char *check_commit(const struct craft_node *node)
 {
-    if (node->phase < CRAFT_PHASE_STARTED) {
-        return NULL;
+    if (node->phase != CRAFT_PHASE_STARTED &&
+        node->phase != CRAFT_PHASE_HALTED) {
+        return NULL; /* also stopped before it was whole */
     }
     if (node->commit_index > node->log.last ||
         node->apply.index > node->commit_index) {
@@ -140,8 +141,12 @@ const char *craft_check(const craft_node *node)
         check_persist,  check_peers,         check_commit,
         check_standing, check_configuration, check_tokens,
     };
-    const char *broken = craft_log_check(&node->log);
+    const char *broken;
 
+    if (node == NULL) {
+        return "node: there is one";
+    }
+    broken = craft_log_check(&node->log);
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         if (broken == NULL) {
             broken = checks[i](node);
