@@ -117,6 +117,19 @@ static void an_entry_stands_as_it_was_appended(void **state)
     close_log(&f);
 }
 
+static void assert_last_at_most(const struct craft_log *log,
+                                const craft_term *terms, craft_index limit)
+{
+    for (craft_term term = 0; term <= 11; term++) {
+        craft_index want = limit < log->last ? limit : log->last;
+
+        while (want > 0 && terms[want - 1] > term) {
+            want--;
+        }
+        assert_int_equal(craft_log_last_at_most(log, limit, term), want);
+    }
+}
+
 /* Thesis 3.5: hints skip whole terms; wrong ones would cost a round each. */
 static void last_at_most_is_the_definition(void **state)
 {
@@ -130,15 +143,7 @@ static void last_at_most_is_the_definition(void **state)
             append(&f.log, terms[len - 1], 1);
         }
         for (craft_index limit = 0; limit <= 12; limit++) {
-            for (craft_term term = 0; term <= 11; term++) {
-                craft_index want = limit < len ? limit : len;
-
-                while (want > 0 && terms[want - 1] > term) {
-                    want--;
-                }
-                assert_int_equal(craft_log_last_at_most(&f.log, limit, term),
-                                 want);
-            }
+            assert_last_at_most(&f.log, terms, limit);
         }
     }
     close_log(&f);
@@ -176,6 +181,20 @@ static void a_batch_counts_data_and_overhead(void **state)
     close_log(&f);
 }
 
+static void assert_batches(const struct craft_log *log, craft_index from,
+                           craft_index to)
+{
+    for (uint64_t room = 0; room < 1600; room += 23) {
+        uint64_t limit = craft_log_end(log, from - 1) + room;
+        craft_index want = from;
+
+        while (want < to && craft_log_end(log, want + 1) <= limit) {
+            want++;
+        }
+        assert_int_equal(craft_log_batch(log, from, to, room), want);
+    }
+}
+
 /* Entries 1 .. last with sizes that differ, every from, to and limit. */
 static void a_batch_is_the_longest_within_its_limit(void **state)
 {
@@ -188,16 +207,7 @@ static void a_batch_is_the_longest_within_its_limit(void **state)
     }
     for (craft_index from = 1; from <= 13; from++) {
         for (craft_index to = from; to <= 13; to++) {
-            for (uint64_t room = 0; room < 1600; room += 23) {
-                craft_index want = from;
-
-                while (want < to && craft_log_end(&f.log, want + 1) -
-                                            craft_log_end(&f.log, from - 1) <=
-                                        room) {
-                    want++;
-                }
-                assert_int_equal(craft_log_batch(&f.log, from, to, room), want);
-            }
+            assert_batches(&f.log, from, to);
         }
     }
     close_log(&f);
