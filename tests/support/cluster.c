@@ -1,0 +1,612 @@
+/* The life of a cluster and of its nodes; inputs. */
+#include "cluster.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster_parts.h"
+
+#define SETTLE_ROUNDS_MAX 20000u
+
+/* --------------------------------------------------------------- judgement */
+
+void cluster_trace(struct cluster *cluster, const char *text)
+{
+    if (cluster->trace) {
+        (void)fprintf(stderr, "%s\n", text);
+    }
+}
+
+static void cluster_tell(struct cluster *cluster)
+{
+    char line[256];
+
+    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+        if (cluster->nodes[i].node != NULL) {
+            craft_status status = cluster_look(&cluster->nodes[i]);
+
+            (void)craft_describe_status(&status, line, sizeof line);
+            (void)fprintf(stderr, "  %u: %s\n", i, line);
+        }
+    }
+}
+
+void cluster_fail(struct cluster *cluster, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "cluster, seed %llu: %s\n",
+                  (unsigned long long)cluster->options.seed, text);
+    cluster_tell(cluster);
+    if (cluster->failed != NULL) {
+        cluster->failed(cluster, text);
+    }
+    abort();
+}
+
+uint32_t cluster_random(struct cluster *cluster, uint32_t bound)
+{
+    uint64_t x;
+
+    cluster->random += 0x9e3779b97f4a7c15u;
+    x = cluster->random;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    x ^= x >> 31;
+    return (uint32_t)((x & 0xffffffffu) * bound >> 32);
+}
+
+/* ----------------------------------------------------------------- looking */
+
+struct cluster_node *cluster_node(struct cluster *cluster, uint32_t position)
+{
+    if (position == 0 || position > cluster->options.nodes) {
+        cluster_fail(cluster, "there is no server %u", position);
+    }
+    return &cluster->nodes[position];
+}
+
+uint32_t cluster_position(const struct cluster *cluster, craft_id id)
+{
+    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+        if (cluster->nodes[i].id == id) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+craft_status cluster_look(struct cluster_node *node)
+{
+    craft_status status;
+
+    memset(&status, 0, sizeof status);
+    status.struct_size = sizeof status;
+    if (node->node != NULL) {
+        (void)craft_node_status(node->node, &status);
+    }
+    return status;
+}
+
+craft_status cluster_status(struct cluster *cluster, uint32_t position)
+{
+    return cluster_look(cluster_node(cluster, position));
+}
+
+craft_peer_status cluster_peer(struct cluster *cluster, uint32_t position,
+                               uint32_t peer)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    craft_peer_status status;
+
+    memset(&status, 0, sizeof status);
+    for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++) {
+        status.struct_size = sizeof status;
+        if (craft_node_peer(node->node, i, &status) == 0 &&
+            status.id == cluster_node(cluster, peer)->id) {
+            return status;
+        }
+    }
+    cluster_fail(cluster, "%u has no peer %u", position, peer);
+}
+
+uint32_t cluster_leader(struct cluster *cluster)
+{
+    craft_term term = 0;
+    uint32_t leader = 0;
+
+    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+        craft_status status = cluster_look(&cluster->nodes[i]);
+
+        if (status.role == CRAFT_ROLE_LEADER && status.term > term &&
+            !cluster->nodes[i].halted) {
+            term = status.term;
+            leader = i;
+        }
+    }
+    return leader;
+}
+
+/* ------------------------------------------------------------------ inputs */
+
+struct cluster_input cluster_enter(struct cluster_node *node, bool may_allocate)
+{
+    struct cluster_input input = {node, node->may_allocate};
+
+    node->may_allocate = may_allocate;
+    node->cluster->depth++;
+    return input;
+}
+
+void cluster_leave(struct cluster_input input)
+{
+    struct cluster_node *node = input.node;
+
+    if (node->cluster->options.pull && node->node != NULL) {
+        cluster_pump(node);
+    }
+    if (node->node != NULL) {
+        craft_status status = cluster_look(node);
+
+        cluster_watch_commit(node, &status);
+    }
+    node->may_allocate = input.may_allocate;
+    node->cluster->depth--;
+    if (node->cluster->depth == 0) {
+        cluster_check(node->cluster);
+    }
+}
+
+int cluster_tick(struct cluster *cluster, uint32_t position, uint32_t ticks)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    struct cluster_input input = cluster_enter(node, true);
+    int rv;
+
+    if (cluster->trace) {
+        (void)fprintf(stderr, "tick %u +%u\n", position, ticks);
+    }
+    rv = craft_tick(node->node, ticks);
+    cluster_leave(input);
+    return rv;
+}
+
+static uint64_t token_make(struct cluster *cluster,
+                           const struct cluster_node *node)
+{
+    size_t max = cluster->tokens_len;
+    struct cluster_token *token;
+
+    if ((max & (max - 1)) == 0) {
+        cluster->tokens =
+            realloc(cluster->tokens, (max > 0 ? max * 2 : 1) * sizeof *token);
+        if (cluster->tokens == NULL) {
+            abort();
+        }
+    }
+    token = &cluster->tokens[max];
+    memset(token, 0, sizeof *token);
+    token->position = node->position;
+    token->life = node->life;
+    cluster->tokens_len++;
+    return cluster->tokens_len;
+}
+
+uint64_t cluster_last_token(const struct cluster *cluster)
+{
+    return cluster->tokens_len;
+}
+
+struct cluster_token *cluster_token(struct cluster *cluster, uint64_t token)
+{
+    if (token == 0 || token > cluster->tokens_len) {
+        cluster_fail(cluster, "there is no token %llu",
+                     (unsigned long long)token);
+    }
+    return &cluster->tokens[token - 1];
+}
+
+/* What was refused will never be heard of. */
+static void token_refused(struct cluster *cluster, uint64_t token)
+{
+    if (token != 0) {
+        cluster->tokens[token - 1].state = CLUSTER_TOKEN_ENDED;
+        cluster->tokens[token - 1].result = CRAFT_RESULT_SUPERSEDED;
+    }
+}
+
+int cluster_propose_sized(struct cluster *cluster, uint32_t position,
+                          size_t data_len)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    uint8_t *data = malloc(data_len + 1);
+    uint64_t token = 0;
+    struct cluster_input input;
+    int rv;
+
+    if (data == NULL) {
+        abort();
+    }
+    memset(data, 0x5a, data_len + 1);
+    if (data_len >= sizeof token) {
+        token = token_make(cluster, node);
+        memcpy(data, &token, sizeof token);
+    }
+    if (cluster->trace) {
+        (void)fprintf(stderr, "propose %u %zu bytes token=%llu\n", position,
+                      data_len, (unsigned long long)token);
+    }
+    input = cluster_enter(node, true);
+    rv = craft_propose(node->node, data_len > 0 ? data : NULL, data_len, token);
+    if (rv != 0) {
+        token_refused(cluster, token);
+    }
+    memset(data, 0xdb, data_len + 1);
+    free(data);
+    cluster_leave(input);
+    return rv;
+}
+
+int cluster_propose(struct cluster *cluster, uint32_t position)
+{
+    return cluster_propose_sized(cluster, position, 16);
+}
+
+#define COMMANDS_MAX 64u
+
+int cluster_propose_many(struct cluster *cluster, uint32_t position,
+                         size_t commands)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    craft_command list[COMMANDS_MAX];
+    uint8_t data[COMMANDS_MAX][16];
+    struct cluster_input input;
+    int rv;
+
+    memset(data, 0x5b, sizeof data);
+    if (commands > COMMANDS_MAX) {
+        commands = COMMANDS_MAX;
+    }
+    for (size_t i = 0; i < commands; i++) {
+        list[i].token = token_make(cluster, node);
+        memcpy(data[i], &list[i].token, sizeof list[i].token);
+        list[i].data = data[i];
+        list[i].data_len = sizeof data[i];
+    }
+    input = cluster_enter(node, true);
+    rv = craft_propose_many(node->node, list, commands);
+    for (size_t i = 0; rv != 0 && i < commands; i++) {
+        token_refused(cluster, list[i].token);
+    }
+    cluster_leave(input);
+    return rv;
+}
+
+int cluster_campaign(struct cluster *cluster, uint32_t position)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    struct cluster_input input = cluster_enter(node, true);
+    int rv;
+
+    if (cluster->trace) {
+        (void)fprintf(stderr, "campaign %u\n", position);
+    }
+    rv = craft_campaign(node->node);
+    cluster_leave(input);
+    return rv;
+}
+
+int cluster_unreachable(struct cluster *cluster, uint32_t position,
+                        uint32_t peer)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    struct cluster_input input = cluster_enter(node, false);
+    int rv =
+        craft_peer_unreachable(node->node, cluster_node(cluster, peer)->id);
+
+    cluster_leave(input);
+    return rv;
+}
+
+void cluster_hold(struct cluster *cluster, uint32_t position)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+
+    if (craft_hold(node->node) == 0) {
+        node->holds++;
+    }
+}
+
+void cluster_release(struct cluster *cluster, uint32_t position)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    struct cluster_input input = cluster_enter(node, true);
+
+    if (node->holds > 0) {
+        node->holds--;
+        (void)craft_release(node->node);
+    }
+    cluster_leave(input);
+}
+
+/* -------------------------------------------------------------------- life */
+
+void cluster_options_init(struct cluster_options *options, uint32_t nodes)
+{
+    memset(options, 0, sizeof *options);
+    options->nodes = nodes;
+    options->seed = 1;
+    craft_config_init(&options->config, sizeof options->config);
+    options->config.group = 7;
+}
+
+static void node_begin(struct cluster_node *node)
+{
+    const struct cluster_options *options = &node->cluster->options;
+    craft_config config = options->config;
+    craft_hooks hooks = cluster_hooks;
+    int rv;
+
+    if (options->no_fetch) {
+        hooks.fetch = NULL;
+    }
+    config.id = node->id;
+    config.seed = options->seed * 1000 + node->position + 100u * node->life;
+    config.allocator.realloc = cluster_allocate;
+    config.allocator.ctx = node;
+    node->life++;
+    node->next_ticket = 1;
+    node->memory = 0;
+    node->halted = false;
+    node->seen_term = 0;
+    node->seen_commit = 0;
+    node->seen_applied = 0;
+    node->seen_role = CRAFT_ROLE_FOLLOWER;
+    node->applied = 0;
+    rv = craft_node_new(&config, options->pull ? NULL : &hooks, node,
+                        &node->node);
+    if (rv != 0) {
+        cluster_fail(node->cluster, "craft_node_new: %s", craft_error_name(rv));
+    }
+}
+
+static void node_bootstrap(struct cluster_node *node)
+{
+    const struct cluster *cluster = node->cluster;
+    craft_member members[CLUSTER_NODES_MAX];
+    size_t len = 0;
+    int rv;
+
+    memset(members, 0, sizeof members);
+    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+        if ((cluster->options.blank >> i & 1u) == 0) {
+            members[len].id = cluster->nodes[i].id;
+            members[len].role = CRAFT_MEMBER_VOTER;
+            len++;
+        }
+    }
+    rv = craft_node_bootstrap(node->node, members, len);
+    if (rv != 0) {
+        cluster_fail(node->cluster, "bootstrap: %s", craft_error_name(rv));
+    }
+}
+
+static void node_restore(struct cluster_node *node, size_t batch,
+                         craft_index applied)
+{
+    const struct cluster_disk *disk = &node->disk;
+    craft_restore restore;
+    craft_entry *entries = calloc(batch, sizeof *entries);
+    int rv;
+
+    memset(&restore, 0, sizeof restore);
+    restore.struct_size = sizeof restore;
+    restore.term = disk->term;
+    restore.voted_for = disk->voted_for;
+    restore.commit_hint = disk->commit_hint;
+    restore.applied_index = applied;
+    rv = craft_node_restore(node->node, &restore);
+    for (size_t i = 0; rv == 0 && i < disk->log.len; i += batch) {
+        size_t len = disk->log.len - i < batch ? disk->log.len - i : batch;
+
+        for (size_t k = 0; k < len; k++) {
+            const struct cluster_entry *entry = disk->log.entries[i + k];
+
+            entries[k].index = entry->index;
+            entries[k].term = entry->term;
+            entries[k].kind = entry->kind;
+            entries[k].data = entry->data;
+            entries[k].data_len = entry->data_len;
+        }
+        rv = craft_node_restore_entries(node->node, entries, len);
+    }
+    free(entries);
+    if (rv != 0) {
+        cluster_fail(node->cluster, "%u: restore: %s", node->position,
+                     craft_error_name(rv));
+    }
+}
+
+void cluster_restart_with(struct cluster *cluster, uint32_t position,
+                          size_t batch, craft_index applied)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    uint32_t failing = node->allocations_fail;
+    struct cluster_input input;
+    int rv;
+
+    if (cluster->trace) {
+        (void)fprintf(stderr, "restart %u, applied %llu\n", position,
+                      (unsigned long long)applied);
+    }
+    input = cluster_enter(node, true);
+    node->allocations_fail = 0;
+    node_begin(node);
+    node->applied = applied;
+    if (node->disk.term != 0 || node->disk.log.len > 0) {
+        node_restore(node, batch, applied);
+    } else if ((cluster->options.blank >> position & 1u) == 0) {
+        node_bootstrap(node);
+    }
+    node->allocations_fail = failing;
+    rv = craft_node_start(node->node);
+    if (rv != 0) {
+        cluster_fail(cluster, "%u: start: %s", position, craft_error_name(rv));
+    }
+    cluster_leave(input);
+}
+
+void cluster_restart(struct cluster *cluster, uint32_t position)
+{
+    cluster_restart_with(cluster, position, 8, 0);
+}
+
+int cluster_stop(struct cluster *cluster, uint32_t position)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    struct cluster_input input = cluster_enter(node, false);
+    int rv = craft_node_stop(node->node);
+
+    if (rv == 0) {
+        node->halted = true;
+    }
+    cluster_leave(input);
+    return rv;
+}
+
+static void assertion_failed(const char *expression, const char *file, int line)
+{
+    (void)fprintf(stderr, "assertion %s, %s:%d\n", expression, file, line);
+    abort();
+}
+
+struct cluster *cluster_new(const struct cluster_options *options)
+{
+    struct cluster *cluster = calloc(1, sizeof *cluster);
+
+    if (cluster == NULL || options->nodes > CLUSTER_NODES_MAX) {
+        abort();
+    }
+    craft_set_assert_handler(assertion_failed);
+    cluster->options = *options;
+    cluster->random = options->seed;
+    for (uint32_t i = 1; i <= options->nodes; i++) {
+        struct cluster_node *node = &cluster->nodes[i];
+
+        node->cluster = cluster;
+        node->position = i;
+        node->id = options->ids[i] != 0 ? options->ids[i] : i;
+        node->puppet = (options->puppets >> i & 1u) != 0;
+    }
+    for (uint32_t i = 1; i <= options->nodes; i++) {
+        if (!cluster->nodes[i].puppet) {
+            cluster_restart(cluster, i);
+        }
+    }
+    return cluster;
+}
+
+static void entries_free(struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->entries_len; i++) {
+        struct cluster_entry *entry = cluster->entries[i];
+
+        while (entry != NULL) {
+            struct cluster_entry *other = entry->other;
+
+            free(entry->data);
+            free(entry);
+            entry = other;
+        }
+    }
+    free(cluster->entries);
+}
+
+void cluster_free(struct cluster *cluster)
+{
+    struct cluster_filter all = {0, 0, 0};
+
+    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+        struct cluster_node *node = &cluster->nodes[i];
+
+        cluster_crash(cluster, i, 0);
+        if (node->memory != 0) {
+            cluster_fail(cluster, "%u leaks %zu bytes", i, node->memory);
+        }
+        cluster_disk_free(&node->disk);
+        cluster_disk_free(&node->view);
+        free(node->records);
+    }
+    (void)cluster_drop(cluster, all);
+    entries_free(cluster);
+    for (size_t i = 0; i < cluster->terms_len; i++) {
+        free(cluster->terms[i].log);
+    }
+    free(cluster->terms);
+    free(cluster->network);
+    free(cluster->committed.entries);
+    free(cluster->committed_in);
+    free(cluster->tokens);
+    free(cluster);
+}
+
+/* ------------------------------------------------------------- convenience */
+
+static bool node_end_all(struct cluster *cluster, uint32_t position)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    bool moved = false;
+
+    if (node->node == NULL || node->halted) {
+        return false;
+    }
+    moved |= cluster_persist_all(cluster, position);
+    moved |= cluster_apply_all(cluster, position);
+    moved |= cluster_fetch_one(cluster, position, CRAFT_ENDING_OK);
+    return moved;
+}
+
+void cluster_settle(struct cluster *cluster)
+{
+    struct cluster_filter all = {0, 0, 0};
+    bool moved = true;
+
+    for (uint32_t round = 0; moved; round++) {
+        moved = cluster_deliver(cluster, all) > 0;
+        for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+            moved |= node_end_all(cluster, i);
+        }
+        if (round > SETTLE_ROUNDS_MAX) {
+            cluster_fail(cluster, "it does not settle");
+        }
+    }
+}
+
+void cluster_run(struct cluster *cluster, uint32_t rounds)
+{
+    for (uint32_t round = 0; round < rounds; round++) {
+        for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+            if (cluster->nodes[i].node != NULL && !cluster->nodes[i].halted) {
+                (void)cluster_tick(cluster, i, 1);
+            }
+        }
+        cluster_settle(cluster);
+    }
+}
+
+void cluster_elect(struct cluster *cluster, uint32_t position)
+{
+    int rv = cluster_campaign(cluster, position);
+
+    cluster_settle(cluster);
+    if (rv != 0 || cluster_leader(cluster) != position) {
+        cluster_fail(cluster, "%u is not elected: %s", position,
+                     craft_error_name(rv));
+    }
+}

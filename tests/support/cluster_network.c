@@ -1,0 +1,383 @@
+/* Messages under way: they outlive whoever sent them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster_parts.h"
+
+static void message_free(struct cluster_message *message)
+{
+    free(message->entries);
+    free(message);
+}
+
+static void network_add(struct cluster *cluster,
+                        struct cluster_message *message)
+{
+    cluster->network = cluster_grow(cluster->network, &cluster->network_max,
+                                    cluster->network_len + 1,
+                                    sizeof(struct cluster_message *));
+    cluster->serial++;
+    message->serial = cluster->serial;
+    cluster->network[cluster->network_len] = message;
+    cluster->network_len++;
+}
+
+static struct cluster_message *message_copy(struct cluster *cluster,
+                                            const craft_message *message)
+{
+    struct cluster_message *copy = calloc(1, sizeof *copy);
+    size_t len = message->kind == CRAFT_MESSAGE_APPEND
+                     ? message->as.append.entries_len
+                     : 0;
+
+    if (copy == NULL) {
+        abort();
+    }
+    copy->message = *message;
+    copy->from = cluster_position(cluster, message->from);
+    copy->to = cluster_position(cluster, message->to);
+    if (len > 0) {
+        copy->entries = malloc(len * sizeof *copy->entries);
+        if (copy->entries == NULL) {
+            abort();
+        }
+        copy->message.as.append.entries = NULL;
+    }
+    for (size_t i = 0; i < len; i++) {
+        const craft_entry *entry = &message->as.append.entries[i];
+
+        copy->entries[i] =
+            cluster_entry_find(cluster, entry->index, entry->term);
+    }
+    copy->entries_len = len;
+    return copy;
+}
+
+void cluster_send(struct cluster_node *node, const craft_message *message)
+{
+    struct cluster *cluster = node->cluster;
+    struct cluster_message *copy = message_copy(cluster, message);
+
+    if ((cluster->cut[copy->from] >> copy->to & 1u) != 0) {
+        message_free(copy);
+        return;
+    }
+    network_add(cluster, copy);
+}
+
+static bool message_matches(const struct cluster_message *message,
+                            struct cluster_filter filter)
+{
+    return (filter.from == 0 || filter.from == message->from) &&
+           (filter.to == 0 || filter.to == message->to) &&
+           (filter.kind == 0 || filter.kind == message->message.kind);
+}
+
+size_t cluster_count(const struct cluster *cluster,
+                     struct cluster_filter filter)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < cluster->network_len; i++) {
+        count += message_matches(cluster->network[i], filter);
+    }
+    return count;
+}
+
+struct cluster_message *cluster_find(struct cluster *cluster,
+                                     struct cluster_filter filter, size_t at)
+{
+    for (size_t i = 0; i < cluster->network_len; i++) {
+        if (message_matches(cluster->network[i], filter)) {
+            if (at == 0) {
+                return cluster->network[i];
+            }
+            at--;
+        }
+    }
+    return NULL;
+}
+
+static void network_remove(struct cluster *cluster,
+                           const struct cluster_message *message)
+{
+    size_t i = 0;
+
+    while (i < cluster->network_len && cluster->network[i] != message) {
+        i++;
+    }
+    if (i == cluster->network_len) {
+        return;
+    }
+    cluster->network_len--;
+    memmove(cluster->network + i, cluster->network + i + 1,
+            (cluster->network_len - i) * sizeof(struct cluster_message *));
+}
+
+void cluster_drop_message(struct cluster *cluster,
+                          struct cluster_message *message)
+{
+    network_remove(cluster, message);
+    message_free(message);
+}
+
+size_t cluster_drop(struct cluster *cluster, struct cluster_filter filter)
+{
+    struct cluster_message *message;
+    size_t count = 0;
+
+    while ((message = cluster_find(cluster, filter, 0)) != NULL) {
+        cluster_drop_message(cluster, message);
+        count++;
+    }
+    return count;
+}
+
+bool cluster_duplicate(struct cluster *cluster, struct cluster_filter filter)
+{
+    const struct cluster_message *message = cluster_find(cluster, filter, 0);
+    struct cluster_message *copy;
+
+    if (message == NULL) {
+        return false;
+    }
+    copy = calloc(1, sizeof *copy);
+    if (copy == NULL) {
+        abort();
+    }
+    *copy = *message;
+    copy->entries = NULL;
+    if (message->entries_len > 0) {
+        copy->entries = malloc(message->entries_len * sizeof *copy->entries);
+        if (copy->entries == NULL) {
+            abort();
+        }
+        memcpy(copy->entries, message->entries,
+               message->entries_len * sizeof *copy->entries);
+    }
+    network_add(cluster, copy);
+    return true;
+}
+
+void cluster_cut(struct cluster *cluster, uint32_t from, uint32_t to)
+{
+    cluster->cut[from] |= 1u << to;
+}
+
+void cluster_isolate(struct cluster *cluster, uint32_t position)
+{
+    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+        cluster_cut(cluster, i, position);
+        cluster_cut(cluster, position, i);
+    }
+}
+
+void cluster_heal(struct cluster *cluster)
+{
+    memset(cluster->cut, 0, sizeof cluster->cut);
+}
+
+/* --------------------------------------------------------------- delivery */
+
+/* Through the codec, from a buffer that goes at once. */
+static int receive_bytes(struct cluster_node *node,
+                         const craft_message *message)
+{
+    size_t len = craft_message_encoded_len(message);
+    uint8_t *bytes = malloc(len + 1);
+    size_t written = 0;
+    int rv;
+
+    if (bytes == NULL) {
+        abort();
+    }
+    rv = craft_message_encode(message, bytes, len, &written);
+    if (rv != 0 || written != len) {
+        cluster_fail(node->cluster, "a message cannot be encoded: %d", rv);
+    }
+    rv = craft_receive_bytes(node->node, bytes, len);
+    memset(bytes, 0xdb, len);
+    free(bytes);
+    return rv;
+}
+
+/* The node gets copies that go when the call returns. */
+static int message_receive(struct cluster_node *node, craft_message *message)
+{
+    size_t len = message->kind == CRAFT_MESSAGE_APPEND
+                     ? message->as.append.entries_len
+                     : 0;
+    const craft_entry *from = len > 0 ? message->as.append.entries : NULL;
+    craft_entry *entries = calloc(len + 1, sizeof *entries);
+    struct cluster_input input;
+    int rv;
+
+    if (entries == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < len; i++) {
+        uint8_t *data = malloc(from[i].data_len + 1);
+
+        if (data == NULL) {
+            abort();
+        }
+        entries[i] = from[i];
+        entries[i].token = 0xbadbad;
+        if (from[i].data_len > 0) {
+            memcpy(data, from[i].data, from[i].data_len);
+        }
+        entries[i].data = data;
+    }
+    if (message->kind == CRAFT_MESSAGE_APPEND) {
+        message->as.append.entries = entries;
+    }
+    input = cluster_enter(node, true);
+    rv = node->cluster->options.bytes ? receive_bytes(node, message)
+                                      : craft_receive(node->node, message);
+    for (size_t i = 0; i < len; i++) {
+        union {
+            const uint8_t *given;
+            uint8_t *own;
+        } data = {.given = entries[i].data};
+
+        memset(data.own, 0xdb, from[i].data_len);
+        free(data.own);
+    }
+    memset(entries, 0xdb, (len + 1) * sizeof *entries);
+    free(entries);
+    cluster_leave(input);
+    return rv;
+}
+
+static void delivery_trace(const struct cluster *cluster,
+                           const craft_message *message)
+{
+    char line[256];
+
+    if (cluster->trace) {
+        (void)craft_describe_message(message, line, sizeof line);
+        (void)fprintf(stderr, "deliver %s\n", line);
+    }
+}
+
+static craft_entry *entries_unfold(const struct cluster_message *message)
+{
+    craft_entry *entries = calloc(message->entries_len + 1, sizeof *entries);
+
+    if (entries == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < message->entries_len; i++) {
+        const struct cluster_entry *from = message->entries[i];
+
+        entries[i].index = from->index;
+        entries[i].term = from->term;
+        entries[i].kind = from->kind;
+        entries[i].data = from->data;
+        entries[i].data_len = from->data_len;
+    }
+    return entries;
+}
+
+int cluster_deliver_message(struct cluster *cluster,
+                            struct cluster_message *message, bool keep)
+{
+    struct cluster_node *node = cluster_node(cluster, message->to);
+    craft_message copy = message->message;
+    craft_entry *entries = entries_unfold(message);
+    uint32_t from = message->from;
+    int rv = 0;
+
+    if (copy.kind == CRAFT_MESSAGE_APPEND) {
+        copy.as.append.entries = entries;
+    }
+    if (!keep) {
+        cluster_drop_message(cluster, message);
+    }
+    if (node->node != NULL) {
+        delivery_trace(cluster, &copy);
+        rv = message_receive(node, &copy);
+        if (rv != 0 && rv != CRAFT_ERR_NOMEM && rv > -900 &&
+            !cluster_node(cluster, from)->puppet) {
+            cluster_fail(cluster, "%u refuses what %u sent: %s", node->position,
+                         from, craft_error_name(rv));
+        }
+    }
+    free(entries);
+    return rv;
+}
+
+/* Can it arrive now? What is for a puppet waits for the test. */
+static bool message_can_arrive(struct cluster *cluster,
+                               const struct cluster_message *message)
+{
+    return (cluster->cut[message->from] >> message->to & 1u) == 0 &&
+           !cluster_node(cluster, message->to)->puppet;
+}
+
+bool cluster_deliver_one(struct cluster *cluster, struct cluster_filter filter)
+{
+    for (size_t i = 0; i < cluster->network_len; i++) {
+        struct cluster_message *message = cluster->network[i];
+
+        if (message_matches(message, filter) &&
+            message_can_arrive(cluster, message)) {
+            (void)cluster_deliver_message(cluster, message, false);
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t cluster_deliver(struct cluster *cluster, struct cluster_filter filter)
+{
+    uint64_t until = cluster->serial;
+    size_t i = 0;
+    size_t count = 0;
+
+    while (i < cluster->network_len && cluster->network[i]->serial <= until) {
+        struct cluster_message *message = cluster->network[i];
+
+        if (message_matches(message, filter) &&
+            message_can_arrive(cluster, message)) {
+            (void)cluster_deliver_message(cluster, message, false);
+            count++;
+            i = 0; /* a hook may have moved the others */
+        } else {
+            i++;
+        }
+    }
+    return count;
+}
+
+/* ---------------------------------------------------------------- puppets */
+
+int cluster_inject(struct cluster *cluster, const craft_message *message)
+{
+    struct cluster_node *from =
+        cluster_node(cluster, cluster_position(cluster, message->from));
+    struct cluster_node *to =
+        cluster_node(cluster, cluster_position(cluster, message->to));
+    craft_message copy = *message;
+
+    if (message->kind == CRAFT_MESSAGE_APPEND) {
+        cluster_note_append(from, message);
+    }
+    delivery_trace(cluster, &copy);
+    return message_receive(to, &copy);
+}
+
+int cluster_inject_hostile(struct cluster *cluster, uint32_t to,
+                           const craft_message *message)
+{
+    struct cluster_node *node = cluster_node(cluster, to);
+    struct cluster_input input;
+    int rv;
+
+    delivery_trace(cluster, message);
+    input = cluster_enter(node, true);
+    rv = craft_receive(node->node, message);
+    cluster_leave(input);
+    return rv;
+}
