@@ -251,7 +251,9 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
     record->ticket = persist->next;
     record->term = node->standing.term;
     record->voted_for = node->election.voted_for;
-    record->commit_hint = node->commit_index;
+    /* No store may say that more is committed than it holds: a leader commits
+     * ahead of its disk, and one range may go out as two records. */
+    record->commit_hint = node->commit_index < last ? node->commit_index : last;
     ticket_take(node, newest, last);
     return true;
 }
