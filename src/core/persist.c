@@ -105,6 +105,7 @@ CRAFT_INTERNAL int craft_persist_ended(struct craft_node *node, uint64_t ticket)
     if (CRAFT_UNLIKELY(persist->full) &&
         persist->durable.match == node->log.last) {
         persist->full = false;
+        persist->stuck = false; /* else no hard state would go out again */
     }
     persist_moved(node);
     return 0;
