@@ -19,6 +19,9 @@ int craft_tick(craft_node *node, uint32_t ticks)
         craft_replicate_elapse(node, ticks);
     } else {
         craft_elect_elapse(node, ticks);
+        if (craft_elect_tick(node)) {
+            (void)craft_elect_reserve(node); /* else the next tick tries */
+        }
     }
     craft_changed(node, CRAFT_FACT_TIME);
     craft_leave(node);

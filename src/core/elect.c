@@ -51,6 +51,11 @@ CRAFT_INTERNAL int craft_elect_reserve(struct craft_node *node)
     return craft_log_reserve(&node->log, 1, craft_log_space(0), 1);
 }
 
+CRAFT_INTERNAL bool craft_elect_reserved(const struct craft_node *node)
+{
+    return craft_log_reserved(&node->log, 1, craft_log_space(0), 1);
+}
+
 CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node)
 {
     CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_CANDIDATE);

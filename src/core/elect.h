@@ -36,6 +36,7 @@ CRAFT_INTERNAL int craft_elect_may_campaign(const struct craft_node *node);
 
 /* Room for what winning appends: the no-op. 0, CRAFT_ERR_NOMEM. */
 CRAFT_INTERNAL int craft_elect_reserve(struct craft_node *node);
+CRAFT_INTERNAL bool craft_elect_reserved(const struct craft_node *node);
 
 /* The campaign began, in a new term: vote for itself, ask the others. */
 CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node);

@@ -48,7 +48,7 @@ static void settle_time(struct craft_node *node)
     craft_fetch_retry(node);
     if (node->standing.role == CRAFT_ROLE_LEADER) {
         craft_replicate_tick(node);
-    } else if (craft_elect_tick(node) && craft_elect_reserve(node) == 0) {
+    } else if (craft_elect_tick(node) && craft_elect_reserved(node)) {
         craft_role_campaign(node); /* no room: the next tick tries again */
     }
 }

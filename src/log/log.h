@@ -83,6 +83,16 @@ static inline size_t craft_log_space(size_t data_len)
     return (data_len + 8u) & ~(size_t)7u;
 }
 
+/* Is that room there already? */
+static inline bool craft_log_reserved(const struct craft_log *log,
+                                      size_t entries, size_t space, size_t runs)
+{
+    return log->newest != NULL &&
+           space <= log->newest->size - log->newest->used &&
+           entries <= log->mask + 1 - (log->last + 1 - log->first) &&
+           log->runs_len + runs <= log->runs_max;
+}
+
 /*
  * Make room for so many entries that need so much space together and begin so
  * many runs of terms at most. 0, or CRAFT_ERR_NOMEM with nothing changed but
@@ -94,10 +104,7 @@ CRAFT_INTERNAL int craft_log_reserve_slow(struct craft_log *log, size_t entries,
 static inline int craft_log_reserve(struct craft_log *log, size_t entries,
                                     size_t space, size_t runs)
 {
-    if (CRAFT_LIKELY(log->newest != NULL &&
-                     space <= log->newest->size - log->newest->used &&
-                     entries <= log->mask + 1 - (log->last + 1 - log->first) &&
-                     log->runs_len + runs <= log->runs_max)) {
+    if (CRAFT_LIKELY(craft_log_reserved(log, entries, space, runs))) {
         return 0;
     }
     return craft_log_reserve_slow(log, entries, space, runs);
