@@ -228,11 +228,26 @@ static size_t half_synced(struct wal_store *store)
     return ((size_t)status.segment_offset + 511) / 512 * 512;
 }
 
+/* Nothing lies behind the last record, so nothing can come back. */
+static void tail_is_zeroes(struct wal_store *store)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+    uint8_t *data;
+    size_t len;
+
+    assert_int_equal(craft_wal_status_get(store->wal, &status), 0);
+    data = memory_files_data(store->files, SEGMENT(1), &len);
+    for (size_t i = (size_t)status.segment_offset; i < len; i++) {
+        assert_int_equal(data[i], 0);
+    }
+}
+
 /* Open a torn store; it goes on, and the second recovery finds all of it. */
 static void goes_on(struct wal_store *store)
 {
     assert_int_equal(wal_store_open(store), 0);
     assert_true(wal_store_matches(store));
+    tail_is_zeroes(store);
     assert_int_equal(wal_store_vote(store, 8, 1), 0);
     assert_int_equal(wal_store_entries(store, 1, 30), 0);
     assert_int_equal(wal_store_sync(store), 0);
@@ -310,35 +325,182 @@ static void a_shortened_segment_is_refused_at_every_length(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-08, rocksdb 12488, redisraft 39c65d4): r4..r6 are torn off, r4'
-   takes their place, and the old r5 and r6 are still behind it. */
+/* Write [vote, entry], sync, then [first, vote for `third`] and tear `first`. */
+static size_t tear_two(struct wal_store *store, uint32_t first_len,
+                       uint8_t *old)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+    size_t from;
+    uint8_t *data;
+    size_t len;
+
+    wal_store_init(store, 8192);
+    assert_int_equal(wal_store_open(store), 0);
+    assert_int_equal(wal_store_vote(store, 2, 1), 0);
+    assert_int_equal(wal_store_sync(store), 0);
+    assert_int_equal(craft_wal_status_get(store->wal, &status), 0);
+    from = ((size_t)status.segment_offset + 511) / 512 * 512;
+    store->random = 77;
+    assert_int_equal(wal_store_entries(store, 1, first_len), 0);
+    assert_int_equal(wal_store_vote(store, 9, 3), 0);
+    memory_files_faults(store->files)->stop_at = 1;
+    (void)wal_store_close(store);
+    memory_files_kill(store->files);
+    data = memory_files_data(store->files, SEGMENT(1), &len);
+    memcpy(old, data, len);
+    data[from + 50] ^= 1;
+    memory_files_settle(store->files);
+    assert_int_equal(wal_store_open(store), 0);
+    assert_true(store->report.flags & CRAFT_WAL_REPORT_TORN);
+    assert_true(wal_store_matches(store));
+    assert_int_equal(store->model.term, 2);
+    return from;
+}
+
+/* The zeroes of the recovery never reached the disk: what was torn off is
+   still behind the records that were written and synced since. */
+static void put_back_and_open(struct wal_store *store, const uint8_t *old)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+    uint8_t *data;
+    size_t len;
+
+    assert_int_equal(wal_store_sync(store), 0);
+    assert_int_equal(craft_wal_status_get(store->wal, &status), 0);
+    assert_int_equal(wal_store_close(store), 0);
+    data = memory_files_data(store->files, SEGMENT(1), &len);
+    memcpy(data + status.segment_offset, old + status.segment_offset,
+           len - (size_t)status.segment_offset);
+    memory_files_settle(store->files);
+    assert_int_equal(wal_store_open(store), 0);
+    assert_true(wal_store_equal(store));
+    assert_int_equal(wal_store_entries(store, 1, 61), 0);
+    assert_int_equal(wal_store_sync(store), 0);
+    assert_true(wal_store_equal(store));
+}
+
+/* Scenario (WL-08, rocksdb 12488, redisraft 39c65d4): r4 r5 are torn off, an
+   r4' takes their place, and the old r5 stands exactly where the record after
+   r4' would. */
 static void stale_records_do_not_come_back(void **state)
 {
     struct wal_store store;
-    size_t from = half_synced(&store);
     uint8_t old[8192];
+
+    (void)state;
+    (void)tear_two(&store, 144, old);
+    /* 40 bytes go to the record that begins this life. */
+    assert_int_equal(wal_store_entries(&store, 1, 104), 0);
+    put_back_and_open(&store, old);
+    wal_store_free(&store);
+}
+
+/* Scenario (WL-08): the same record is written again, bit for bit, so that the
+   old r5 names the check of its predecessor: it must not follow either. */
+static void a_record_written_again_does_not_bring_back_the_next(void **state)
+{
+    struct wal_store store;
+    uint8_t old[8192];
+
+    (void)state;
+    (void)tear_two(&store, 144, old);
+    store.random = 77;
+    assert_int_equal(wal_store_entries(&store, 1, 144), 0);
+    put_back_and_open(&store, old);
+    wal_store_free(&store);
+}
+
+/* Scenario (WL-20): a segment from another history of the same store, which
+   parted when a copy of its directory was taken. */
+static void a_segment_of_another_history_is_refused(void **state)
+{
+    struct wal_store store;
+    struct wal_store fork;
+    size_t len;
+    uint8_t *data;
+    uint8_t copy[4096];
+
+    (void)state;
+    (void)fill(&store, 1);
+    wal_store_fork(&store, &fork);
+    fork.random = 99;
+    for (int i = 0; i < 2; i++) {
+        struct wal_store *each = i == 0 ? &store : &fork;
+
+        assert_int_equal(wal_store_open(each), 0);
+        for (int j = 0; j < 8; j++) {
+            assert_int_equal(wal_store_entries(each, 1, 400), 0);
+        }
+        assert_int_equal(wal_store_close(each), 0);
+    }
+    data = memory_files_data(fork.files, SEGMENT(4), &len);
+    assert_int_equal(len, sizeof copy);
+    memcpy(copy, data, len);
+    memory_files_put(store.files, SEGMENT(4), copy, len);
+    must_refuse(&store, CRAFT_WAL_ERR_DAMAGED, SEGMENT(4));
+    wal_store_free(&fork);
+    wal_store_free(&store);
+}
+
+/* A store whose third segment has a first batch that was not synced. */
+static void begin_third(struct wal_store *store)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+
+    wal_store_init(store, 4096);
+    assert_int_equal(wal_store_open(store), 0);
+    assert_int_equal(wal_store_vote(store, 2, 1), 0);
+    while (status.sequence < 3) {
+        assert_int_equal(wal_store_entries(store, 1, 300), 0);
+        assert_int_equal(craft_wal_status_get(store->wal, &status), 0);
+        if (status.sequence == 3) {
+            store->synced = store->states_len - 2;
+        }
+    }
+    memory_files_faults(store->files)->stop_at = 1;
+    (void)wal_store_close(store);
+    memory_files_kill(store->files);
+    memory_files_settle(store->files);
+}
+
+/* Scenario (WL-10, WL-14): of the first batch of a segment the header reached
+   the disk, the rest did not. It begins anew, with the term and the vote. */
+static void a_torn_beginning_of_a_segment_is_begun_anew(void **state)
+{
+    struct wal_store store;
     uint8_t *data;
     size_t len;
 
     (void)state;
-    data = memory_files_data(store.files, SEGMENT(1), &len);
-    memcpy(old, data + from, len - from);
-    data[from + 300] ^= 1;
+    begin_third(&store);
+    data = memory_files_data(store.files, SEGMENT(3), &len);
+    memset(data + 512, 0, 512);
     memory_files_settle(store.files);
     assert_int_equal(wal_store_open(&store), 0);
     assert_true(store.report.flags & CRAFT_WAL_REPORT_TORN);
+    assert_string_equal(store.report.file, SEGMENT(3));
     assert_true(wal_store_matches(&store));
-    assert_int_equal(wal_store_entries(&store, 1, 60), 0);
+    assert_int_equal(wal_store_entries(&store, 1, 300), 0);
     assert_int_equal(wal_store_sync(&store), 0);
+    data = memory_files_data(store.files, SEGMENT(3), &len);
+    assert_int_equal(craft_load32(data + 512 + 20), CRAFT_WAL_RECORD_BEGIN);
+    assert_int_equal(craft_load64(data + 512 + 32), 2);
     assert_int_equal(wal_store_close(&store), 0);
-    data = memory_files_data(store.files, SEGMENT(1), &len);
-    memcpy(data + from + 512, old + 512, len - from - 512);
-    memory_files_settle(store.files);
     assert_int_equal(wal_store_open(&store), 0);
     assert_true(wal_store_equal(&store));
-    assert_int_equal(wal_store_entries(&store, 1, 61), 0);
-    assert_int_equal(wal_store_sync(&store), 0);
-    assert_true(wal_store_equal(&store));
+    wal_store_free(&store);
+}
+
+/* Scenario (WL-09): the last segment is gone. The one before says that it was
+   sealed, which is not done before its successor has a durable name. */
+static void a_lost_last_segment_is_missed(void **state)
+{
+    struct wal_store store;
+
+    (void)state;
+    begin_third(&store);
+    memory_files_remove(store.files, SEGMENT(3));
+    must_refuse(&store, CRAFT_WAL_ERR_DAMAGED, SEGMENT(3));
     wal_store_free(&store);
 }
 
@@ -599,6 +761,10 @@ int main(void)
         cmocka_unit_test(an_unsynced_batch_may_be_torn_anywhere),
         cmocka_unit_test(a_shortened_segment_is_refused_at_every_length),
         cmocka_unit_test(stale_records_do_not_come_back),
+        cmocka_unit_test(a_record_written_again_does_not_bring_back_the_next),
+        cmocka_unit_test(a_segment_of_another_history_is_refused),
+        cmocka_unit_test(a_torn_beginning_of_a_segment_is_begun_anew),
+        cmocka_unit_test(a_lost_last_segment_is_missed),
         cmocka_unit_test(a_misdirected_record_is_refused),
         cmocka_unit_test(segments_out_of_order_are_refused),
         cmocka_unit_test(a_lost_log_is_not_a_new_one),

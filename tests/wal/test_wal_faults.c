@@ -186,6 +186,52 @@ static void half_a_batch_on_a_full_disk_is_taken_back(void **state)
     }
 }
 
+/* Scenario (WL-05; "NOSPACE for n voids n and every later ticket"): of three
+   records two are in the file when the disk is full. The first is given once
+   more, alone; the second must not follow it after a crash. */
+static void a_voided_record_does_not_follow_its_predecessor(void **state)
+{
+    struct wal_store store;
+    memory_faults *faults;
+    uint8_t data[300] = {0};
+    craft_entry entry = {.index = 1,
+                         .term = 3,
+                         .kind = 1,
+                         .data = data,
+                         .data_len = sizeof data};
+    craft_persist records[3] = {
+        {.flags = CRAFT_PERSIST_HARD_STATE, .term = 2},
+        {.flags = CRAFT_PERSIST_HARD_STATE, .term = 3},
+        {.flags = CRAFT_PERSIST_ENTRIES,
+         .first_index = 1,
+         .entries = &entry,
+         .entries_len = 1},
+    };
+    craft_restore restore = {.struct_size = sizeof restore};
+    size_t appended = 9;
+
+    (void)state;
+    wal_store_init(&store, 8192);
+    assert_int_equal(wal_store_open(&store), 0);
+    assert_int_equal(wal_store_vote(&store, 1, 1), 0);
+    assert_int_equal(wal_store_sync(&store), 0);
+    faults = memory_files_faults(store.files);
+    faults->full_from = memory_files_calls(store.files) + 1;
+    faults->full_to = faults->full_from + 2;
+    assert_int_equal(craft_wal_append(store.wal, records, 3, &appended),
+                     CRAFT_WAL_ERR_NOSPACE);
+    assert_int_equal(appended, 0);
+    assert_int_equal(craft_wal_append(store.wal, records, 1, &appended), 0);
+    assert_int_equal(craft_wal_sync(store.wal), 0);
+    faults->stop_at = 1;
+    (void)wal_store_close(&store);
+    memory_files_crash(store.files, MEMORY_CRASH_ALL, 0);
+    assert_int_equal(wal_store_open(&store), 0);
+    assert_int_equal(craft_wal_read_state(store.wal, &restore), 1);
+    assert_int_equal(restore.term, 2);
+    wal_store_free(&store);
+}
+
 /* Scenario (WL-19; NOSPACE of design decision 4): entries no longer fit, but a
    vote does, many times over. */
 static void votes_are_recorded_on_a_full_disk(void **state)
@@ -319,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_failed_write_leaves_nothing_behind),
         cmocka_unit_test(a_full_disk_loses_nothing_and_ends),
         cmocka_unit_test(half_a_batch_on_a_full_disk_is_taken_back),
+        cmocka_unit_test(a_voided_record_does_not_follow_its_predecessor),
         cmocka_unit_test(votes_are_recorded_on_a_full_disk),
         cmocka_unit_test(short_and_interrupted_calls_are_made_whole),
         cmocka_unit_test(every_refused_allocation_is_survived),
