@@ -24,8 +24,9 @@ void kv_client_note(struct kv_client *client)
 {
     struct kv_server *server = client->server;
 
-    if (client->noted)
+    if (client->noted) {
         return;
+    }
     client->noted = 1;
     server->noted[server->noted_len++] = client;
 }
@@ -46,8 +47,9 @@ void kv_client_close(struct kv_client *client)
 {
     struct kv_server *server = client->server;
 
-    if (client->fd < 0)
+    if (client->fd < 0) {
         return;
+    }
     (void)craft_host_unwatch(server->host, client->fd);
     close(client->fd);
     client->fd = -1;
@@ -97,17 +99,20 @@ static void parse(struct kv_client *client)
         if (status == KV_RESP_ERROR) {
             protocol_error(client, resp->error);
         } else if (status == KV_RESP_MORE) {
-            if (resp->bytes_min > command_bytes_max(client))
+            if (resp->bytes_min > command_bytes_max(client)) {
                 protocol_error(client, "too big command");
+            }
             break;
         } else {
-            if (resp->args_len > 0)
+            if (resp->args_len > 0) {
                 kv_command_run(client, resp->args, resp->args_len);
+            }
             kv_buffer_consume(&client->in, resp->consumed);
         }
     }
-    if (client->closing)
+    if (client->closing) {
         kv_buffer_clear(&client->in);
+    }
     kv_buffer_trim(&client->in, KEPT_BYTES);
 }
 
@@ -119,13 +124,16 @@ static int receive(struct kv_client *client)
     ssize_t got;
 
     /* The rest of a long command in one piece, and not in one read each. */
-    if (client->resp.bytes_min > have + room)
+    if (client->resp.bytes_min > have + room) {
         room = client->resp.bytes_min - have;
+    }
     got = recv(client->fd, kv_buffer_room(&client->in, room), room, 0);
-    if (got < 0)
+    if (got < 0) {
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    if (got == 0)
+    }
+    if (got == 0) {
         client->ended = 1;
+    }
     kv_buffer_grown(&client->in, (size_t)got);
     return 0;
 }
@@ -139,12 +147,15 @@ static int flush(struct kv_client *client)
         ssize_t sent = send(client->fd, kv_buffer_data(&client->out),
                             kv_buffer_len(&client->out), 0);
 
-        if (sent < 0 && errno == EINTR)
+        if (sent < 0 && errno == EINTR) {
             continue;
-        if (sent < 0 && errno == EAGAIN)
+        }
+        if (sent < 0 && errno == EAGAIN) {
             break;
-        if (sent < 0)
+        }
+        if (sent < 0) {
             return -1;
+        }
         kv_buffer_consume(&client->out, (size_t)sent);
     }
     kv_buffer_trim(&client->out, KEPT_BYTES);
@@ -158,16 +169,20 @@ static void watch(struct kv_client *client)
 {
     uint32_t events = 0;
 
-    if (!client->ended && may_parse(client))
+    if (!client->ended && may_parse(client)) {
         events |= CRAFT_HOST_READ;
-    if (kv_buffer_len(&client->out) > 0)
+    }
+    if (kv_buffer_len(&client->out) > 0) {
         events |= CRAFT_HOST_WRITE;
-    if (events == client->events)
+    }
+    if (events == client->events) {
         return;
+    }
     client->events = events;
     if (craft_host_watch(client->server->host, client->fd, events, on_events,
-                         client) != 0)
+                         client) != 0) {
         kv_client_close(client);
+    }
 }
 
 /* Has nothing more to say, and has been told everything. */
@@ -181,8 +196,9 @@ static int is_over(const struct kv_client *client)
 void kv_client_look(struct kv_client *client)
 {
     client->noted = 0;
-    if (client->fd < 0)
+    if (client->fd < 0) {
         return;
+    }
     parse(client);
     kv_replica_submit(client);
     if (flush(client) != 0 || is_over(client)) {
@@ -249,6 +265,7 @@ void kv_client_accept(struct kv_server *server, int fd)
     client->resp.bulk_bytes_max = server->entry_bytes_max;
     client->events = CRAFT_HOST_READ;
     if (craft_host_watch(server->host, fd, CRAFT_HOST_READ, on_events,
-                         client) != 0)
+                         client) != 0) {
         kv_client_close(client);
+    }
 }

@@ -46,10 +46,12 @@ static int is_word(struct kv_slice slice, const char *word)
     for (i = 0; i < slice.len && word[i] != '\0'; i++) {
         uint8_t byte = slice.data[i];
 
-        if (byte >= 'A' && byte <= 'Z')
+        if (byte >= 'A' && byte <= 'Z') {
             byte = (uint8_t)(byte + 32);
-        if (byte != (uint8_t)word[i])
+        }
+        if (byte != (uint8_t)word[i]) {
             return 0;
+        }
     }
     return i == slice.len && word[i] == '\0';
 }
@@ -64,8 +66,9 @@ static const char *encode_all(int code, const struct args *args,
                               struct kv_buffer *op)
 {
     kv_op_begin(op, code);
-    for (size_t i = 1; i < args->len; i++)
+    for (size_t i = 1; i < args->len; i++) {
         kv_op_argument(op, args->at[i]);
+    }
     return NULL;
 }
 
@@ -84,8 +87,9 @@ static const char *encode_set(const struct args *args, struct kv_buffer *op)
                      : is_word(args->at[i], "xx") ? KV_OP_SET_XX
                                                   : KV_OP_END;
 
-        if (wanted == KV_OP_END || (code != KV_OP_SET && code != wanted))
+        if (wanted == KV_OP_END || (code != KV_OP_SET && code != wanted)) {
             return syntax_error;
+        }
         code = wanted;
     }
     return encode_all(code, &pair, op);
@@ -124,8 +128,9 @@ static const char *encode_incrby(const struct args *args, struct kv_buffer *op)
 {
     int64_t difference;
 
-    if (kv_resp_integer(args->at[2], &difference) != 0)
+    if (kv_resp_integer(args->at[2], &difference) != 0) {
         return no_integer;
+    }
     return encode_difference(args->at[1], difference, op);
 }
 
@@ -133,10 +138,12 @@ static const char *encode_decrby(const struct args *args, struct kv_buffer *op)
 {
     int64_t difference;
 
-    if (kv_resp_integer(args->at[2], &difference) != 0)
+    if (kv_resp_integer(args->at[2], &difference) != 0) {
         return no_integer;
-    if (difference == INT64_MIN)
+    }
+    if (difference == INT64_MIN) {
         return "ERR decrement would overflow";
+    }
     return encode_difference(args->at[1], -difference, op);
 }
 
@@ -157,8 +164,9 @@ static const char *encode_mget(const struct args *args, struct kv_buffer *op)
 
 static const char *encode_mset(const struct args *args, struct kv_buffer *op)
 {
-    if (args->len % 2 == 0)
+    if (args->len % 2 == 0) {
         return "ERR wrong number of arguments for 'mset' command";
+    }
     return encode_all(KV_OP_MSET, args, op);
 }
 
@@ -205,8 +213,9 @@ static void unknown_subcommand(const struct args *args, const char *command,
 static int has_arity(const struct args *args, int arity, const char *name,
                      struct kv_buffer *reply)
 {
-    if (arity < 0 ? args->len >= (size_t)-arity : args->len == (size_t)arity)
+    if (arity < 0 ? args->len >= (size_t)-arity : args->len == (size_t)arity) {
         return 1;
+    }
     error(reply, "ERR wrong number of arguments for '%s' command", name);
     return 0;
 }
@@ -215,12 +224,14 @@ static void answer_ping(struct kv_client *client, const struct args *args,
                         struct kv_buffer *reply)
 {
     (void)client;
-    if (!has_arity(args, args->len == 1 ? 1 : 2, "ping", reply))
+    if (!has_arity(args, args->len == 1 ? 1 : 2, "ping", reply)) {
         return;
-    if (args->len == 1)
+    }
+    if (args->len == 1) {
         kv_reply_simple(reply, "PONG");
-    else
+    } else {
         kv_reply_bulk(reply, args->at[1].data, args->at[1].len);
+    }
 }
 
 static void answer_echo(struct kv_client *client, const struct args *args,
@@ -244,12 +255,13 @@ static void answer_select(struct kv_client *client, const struct args *args,
     int64_t database;
 
     (void)client;
-    if (kv_resp_integer(args->at[1], &database) != 0)
+    if (kv_resp_integer(args->at[1], &database) != 0) {
         kv_reply_error(reply, no_integer);
-    else if (database != 0)
+    } else if (database != 0) {
         kv_reply_error(reply, "ERR DB index is out of range");
-    else
+    } else {
         kv_reply_simple(reply, "OK");
+    }
 }
 
 static void answer_info(struct kv_client *client, const struct args *args,
@@ -277,8 +289,9 @@ static void set_name(struct kv_client *client, struct kv_slice name,
               sizeof client->name - 1);
         return;
     }
-    if (name.len > 0)
+    if (name.len > 0) {
         memcpy(client->name, name.data, name.len);
+    }
     client->name[name.len] = '\0';
     kv_reply_simple(reply, "OK");
 }
@@ -289,22 +302,27 @@ static void answer_client(struct kv_client *client, const struct args *args,
     struct kv_slice what = args->at[1];
 
     if (is_word(what, "setname")) {
-        if (has_arity(args, 3, "client|setname", reply))
+        if (has_arity(args, 3, "client|setname", reply)) {
             set_name(client, args->at[2], reply);
+        }
     } else if (is_word(what, "getname")) {
-        if (!has_arity(args, 2, "client|getname", reply))
+        if (!has_arity(args, 2, "client|getname", reply)) {
             return;
-        if (client->name[0] == '\0')
+        }
+        if (client->name[0] == '\0') {
             kv_reply_nil(reply);
-        else
+        } else {
             kv_reply_text(reply, client->name);
+        }
     } else if (is_word(what, "id")) {
-        if (has_arity(args, 2, "client|id", reply))
+        if (has_arity(args, 2, "client|id", reply)) {
             kv_reply_integer(reply, (int64_t)client->id);
+        }
     } else if (is_word(what, "setinfo")) {
         /* What client libraries tell about themselves when they connect. */
-        if (has_arity(args, 4, "client|setinfo", reply))
+        if (has_arity(args, 4, "client|setinfo", reply)) {
             kv_reply_simple(reply, "OK");
+        }
     } else {
         unknown_subcommand(args, "CLIENT", reply);
     }
@@ -330,17 +348,20 @@ static void answer_config(struct kv_client *client, const struct args *args,
         unknown_subcommand(args, "CONFIG", reply);
         return;
     }
-    if (!has_arity(args, -3, "config|get", reply))
+    if (!has_arity(args, -3, "config|get", reply)) {
         return;
+    }
     for (size_t i = 0; i < SETTINGS_LEN; i++) {
-        for (size_t j = 2; j < args->len && !found[i]; j++)
+        for (size_t j = 2; j < args->len && !found[i]; j++) {
             found[i] = (unsigned)is_word(args->at[j], settings[i][0]);
+        }
         found_len += found[i];
     }
     kv_reply_array(reply, found_len * 2);
     for (size_t i = 0; i < SETTINGS_LEN; i++) {
-        if (!found[i])
+        if (!found[i]) {
             continue;
+        }
         kv_reply_text(reply, settings[i][0]);
         kv_reply_text(reply, settings[i][1]);
     }
@@ -418,8 +439,9 @@ enum {
 static const struct command *find(struct kv_slice name)
 {
     for (size_t i = 0; i < COMMANDS_LEN; i++) {
-        if (is_word(name, commands[i].name))
+        if (is_word(name, commands[i].name)) {
             return &commands[i];
+        }
     }
     return NULL;
 }
@@ -432,12 +454,14 @@ static void describe(const struct command *command, struct kv_buffer *reply)
     kv_reply_array(reply, 6);
     kv_reply_text(reply, command->name);
     kv_reply_integer(reply, command->arity);
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 4; i++) {
         flags_len += command->flags >> i & 1;
+    }
     kv_reply_array(reply, flags_len);
     for (unsigned i = 0; i < 4; i++) {
-        if (command->flags >> i & 1)
+        if (command->flags >> i & 1) {
             kv_reply_simple(reply, names[i]);
+        }
     }
     kv_reply_integer(reply, command->first_key);
     kv_reply_integer(reply, command->last_key);
@@ -450,11 +474,13 @@ static void answer_command(struct kv_client *client, const struct args *args,
     (void)client;
     if (args->len == 1) {
         kv_reply_array(reply, COMMANDS_LEN);
-        for (size_t i = 0; i < COMMANDS_LEN; i++)
+        for (size_t i = 0; i < COMMANDS_LEN; i++) {
             describe(&commands[i], reply);
+        }
     } else if (is_word(args->at[1], "count")) {
-        if (has_arity(args, 2, "command|count", reply))
+        if (has_arity(args, 2, "command|count", reply)) {
             kv_reply_integer(reply, COMMANDS_LEN);
+        }
     } else if (is_word(args->at[1], "docs")) {
         /* Documents are optional; redis-cli then does without hints. */
         kv_reply_array(reply, 0);
@@ -463,10 +489,11 @@ static void answer_command(struct kv_client *client, const struct args *args,
         for (size_t i = 2; i < args->len; i++) {
             const struct command *command = find(args->at[i]);
 
-            if (command != NULL)
+            if (command != NULL) {
                 describe(command, reply);
-            else
+            } else {
                 kv_buffer_append(reply, "*-1\r\n", 5);
+            }
         }
     } else {
         unknown_subcommand(args, "COMMAND", reply);
@@ -499,16 +526,15 @@ static int refuse(const struct kv_client *client, const struct command *command,
 {
     size_t bytes = KV_OP_HEAD_LEN;
 
-    if (command == NULL) {
-        unknown_command(args, reply);
+    if (!has_arity(args, command->arity, command->name, reply)) {
         return 1;
     }
-    if (!has_arity(args, command->arity, command->name, reply))
-        return 1;
-    for (size_t i = 1; i < args->len; i++)
+    for (size_t i = 1; i < args->len; i++) {
         bytes += args->at[i].len + KV_OP_LENGTH_MAX;
-    if (command->encode == NULL || bytes <= client->server->entry_bytes_max)
+    }
+    if (command->encode == NULL || bytes <= client->server->entry_bytes_max) {
         return 0;
+    }
     error(reply,
           "ERR command of %zu bytes is over the limit of %zu: "
           "send less at once",
@@ -529,12 +555,16 @@ static void answer(struct kv_client *client, const struct command *command,
         serial = kv_pipeline_push(pipeline, UINT64_MAX);
         reply = kv_pipeline_reply(pipeline, serial, &client->out);
     }
-    if (failure != NULL)
+    if (failure != NULL) {
         kv_reply_error(reply, failure);
-    else if (!refuse(client, command, args, reply))
+    } else if (command == NULL) {
+        unknown_command(args, reply);
+    } else if (!refuse(client, command, args, reply)) {
         command->answer(client, args, reply);
-    if (serial != 0)
+    }
+    if (serial != 0) {
         kv_pipeline_answered(pipeline, serial, &client->out);
+    }
 }
 
 /* A request of the operation that was just encoded. */

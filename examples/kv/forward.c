@@ -28,6 +28,7 @@ enum message_kind {
 enum {
     NUMBER_LEN = 8,
     COMMAND_HEAD = 1 + 3 * NUMBER_LEN,
+    TOKEN_AT = 1 + 2 * NUMBER_LEN, /* in a command */
     REPLY_HEAD = 2 + NUMBER_LEN,
     REFUSED_LEN = 1 + 2 * NUMBER_LEN,
     FORWARDS_MAX = 32768,
@@ -39,16 +40,18 @@ static const uint64_t token_mark = (uint64_t)0xffff << 48;
 
 static void put(uint8_t *bytes, uint64_t number)
 {
-    for (unsigned i = 0; i < NUMBER_LEN; i++)
+    for (unsigned i = 0; i < NUMBER_LEN; i++) {
         bytes[i] = (uint8_t)(number >> (8 * i));
+    }
 }
 
 static uint64_t get(const uint8_t *bytes)
 {
     uint64_t number = 0;
 
-    for (unsigned i = 0; i < NUMBER_LEN; i++)
+    for (unsigned i = 0; i < NUMBER_LEN; i++) {
         number |= (uint64_t)bytes[i] << (8 * i);
+    }
     return number;
 }
 
@@ -59,8 +62,9 @@ void kv_forward_init(struct kv_server *server)
     forwards->max = FORWARDS_MAX;
     forwards->table = kv_realloc(NULL, FORWARDS_MAX * sizeof *forwards->table);
     memset(forwards->table, 0, FORWARDS_MAX * sizeof *forwards->table);
-    for (uint32_t i = 0; i < FORWARDS_MAX; i++)
+    for (uint32_t i = 0; i < FORWARDS_MAX; i++) {
         forwards->table[i].next_free = i + 1;
+    }
     forwards->free = 0;
 }
 
@@ -79,7 +83,7 @@ int kv_forward_send(struct kv_server *server, struct kv_slice op,
 
     put(head + 1, server->route.term);
     put(head + 1 + NUMBER_LEN, server->route.number);
-    put(head + 1 + 2 * NUMBER_LEN, token);
+    put(head + TOKEN_AT, token);
     kv_buffer_clear(message);
     kv_buffer_append(message, head, sizeof head);
     kv_buffer_append(message, op.data, op.len);
@@ -94,18 +98,21 @@ static void receive_reply(struct kv_server *server, struct kv_slice message)
     uint64_t serial;
     int is_last;
 
-    if (message.len < REPLY_HEAD)
+    if (message.len < REPLY_HEAD) {
         return;
+    }
     is_last = message.data[1];
     client = kv_replica_find(server, get(message.data + 2), &serial);
-    if (client == NULL)
+    if (client == NULL) {
         return;
+    }
     reply = is_last ? kv_pipeline_reply(&client->pipeline, serial, &client->out)
                     : &kv_pipeline_find(&client->pipeline, serial)->reply;
     kv_buffer_append(reply, message.data + REPLY_HEAD,
                      message.len - REPLY_HEAD);
-    if (!is_last)
+    if (!is_last) {
         return;
+    }
     kv_pipeline_answered(&client->pipeline, serial, &client->out);
     kv_client_note(client);
 }
@@ -123,8 +130,9 @@ static struct kv_forward *find(struct kv_server *server, uint64_t token)
     uint32_t index = (uint32_t)(bits & (((uint64_t)1 << INDEX_BITS) - 1));
     struct kv_forward *forward;
 
-    if (index >= server->forwards.max)
+    if (index >= server->forwards.max) {
         return NULL;
+    }
     forward = &server->forwards.table[index];
     return forward->from != 0 && forward->generation == bits >> INDEX_BITS
                ? forward
@@ -161,10 +169,12 @@ static uint64_t *refused_stream(struct kv_forwards *forwards, craft_id from)
 {
     uint32_t i = 0;
 
-    while (i < forwards->peers_len && forwards->peers[i] != from)
+    while (i < forwards->peers_len && forwards->peers[i] != from) {
         i++;
-    if (i == KV_PEERS_MAX)
+    }
+    if (i == KV_PEERS_MAX) {
         return NULL;
+    }
     if (i == forwards->peers_len) {
         forwards->peers[i] = from;
         forwards->refused[i] = 0;
@@ -184,10 +194,12 @@ static int propose(struct kv_server *server, struct kv_forward command,
     int rv;
 
     (void)craft_node_status(craft_host_node(server->host), &status);
-    if (status.role != CRAFT_ROLE_LEADER || status.term != term)
+    if (status.role != CRAFT_ROLE_LEADER || status.term != term) {
         return CRAFT_ERR_NOT_LEADER;
-    if (forwards->free == forwards->max)
+    }
+    if (forwards->free == forwards->max) {
         return CRAFT_ERR_BUSY;
+    }
     own = token_mark | (uint64_t)forward->generation << INDEX_BITS |
           forwards->free;
     forwards->free = forward->next_free;
@@ -195,8 +207,9 @@ static int propose(struct kv_server *server, struct kv_forward command,
     forward->token = command.token;
     forward->stream = command.stream;
     rv = craft_host_propose(server->host, op.data, op.len, own);
-    if (rv != 0)
+    if (rv != 0) {
         release(server, forward);
+    }
     return rv;
 }
 
@@ -207,10 +220,11 @@ static void receive_command(struct kv_server *server, craft_id from,
     struct kv_forward command = {.from = from};
     struct kv_slice op;
 
-    if (message.len < COMMAND_HEAD || refused == NULL)
+    if (message.len < COMMAND_HEAD || refused == NULL) {
         return;
+    }
     command.stream = get(message.data + 1 + NUMBER_LEN);
-    command.token = get(message.data + 1 + 2 * NUMBER_LEN);
+    command.token = get(message.data + TOKEN_AT);
     op.data = message.data + COMMAND_HEAD;
     op.len = message.len - COMMAND_HEAD;
     if (command.stream == *refused || kv_op_check(op) < 0 ||
@@ -242,8 +256,9 @@ void kv_forward_answer(struct kv_server *server, uint64_t token)
         size_t len = kv_buffer_len(reply);
 
         is_last = len <= part_max;
-        if (!is_last)
+        if (!is_last) {
             len = part_max;
+        }
         head[0] = REPLY;
         head[1] = (uint8_t)is_last;
         put(head + 2, forward->token);
@@ -259,23 +274,27 @@ void kv_forward_ended(struct kv_server *server, uint64_t token, int is_certain)
 {
     struct kv_forward *forward = find(server, token);
 
-    if (forward == NULL)
+    if (forward == NULL) {
         return;
-    if (is_certain)
+    }
+    if (is_certain) {
         refuse(server, forward->from, forward->token, forward->stream);
+    }
     release(server, forward);
 }
 
 void kv_forward_receive(struct kv_server *server, craft_id from,
                         struct kv_slice message)
 {
-    if (message.len == 0)
+    if (message.len == 0) {
         return;
-    if (message.data[0] == COMMAND)
+    }
+    if (message.data[0] == COMMAND) {
         receive_command(server, from, message);
-    else if (message.data[0] == REPLY)
+    } else if (message.data[0] == REPLY) {
         receive_reply(server, message);
-    else if (message.data[0] == REFUSED && message.len == REFUSED_LEN)
+    } else if (message.data[0] == REFUSED && message.len == REFUSED_LEN) {
         kv_replica_refused(server, get(message.data + 1),
                            get(message.data + 1 + NUMBER_LEN));
+    }
 }

@@ -10,14 +10,16 @@ static int class_match(struct kv_slice pattern, size_t *at, uint8_t byte)
     int negated = p < pattern.len && pattern.data[p] == '^';
     int match = 0;
 
-    if (negated)
+    if (negated) {
         p++;
+    }
     while (p < pattern.len && pattern.data[p] != ']') {
         uint8_t low = pattern.data[p];
         uint8_t high;
 
-        if (low == '\\' && p + 1 < pattern.len)
+        if (low == '\\' && p + 1 < pattern.len) {
             low = pattern.data[++p];
+        }
         high = low;
         if (p + 2 < pattern.len && pattern.data[p + 1] == '-') {
             high = pattern.data[p + 2];
@@ -41,12 +43,15 @@ static int one_match(struct kv_slice pattern, size_t *at, uint8_t byte)
 {
     uint8_t element = pattern.data[(*at)++];
 
-    if (element == '?')
+    if (element == '?') {
         return 1;
-    if (element == '[')
+    }
+    if (element == '[') {
         return class_match(pattern, at, byte);
-    if (element == '\\' && *at < pattern.len)
+    }
+    if (element == '\\' && *at < pattern.len) {
         element = pattern.data[(*at)++];
+    }
     return element == byte;
 }
 
@@ -75,7 +80,8 @@ int kv_glob_match(struct kv_slice pattern, struct kv_slice text)
             return 0;
         }
     }
-    while (p < pattern.len && pattern.data[p] == '*')
+    while (p < pattern.len && pattern.data[p] == '*') {
         p++;
+    }
     return p == pattern.len;
 }

@@ -53,10 +53,12 @@ uint64_t kv_hash(uint64_t seed, struct kv_slice bytes)
     size_t left = bytes.len;
     uint8_t tail[8] = {0};
 
-    for (; left >= 8; left -= 8, data += 8)
+    for (; left >= 8; left -= 8, data += 8) {
         absorb(&sip, load(data));
-    if (left > 0)
+    }
+    if (left > 0) {
         memcpy(tail, data, left);
+    }
     tail[7] = (uint8_t)bytes.len;
     absorb(&sip, load(tail));
     sip.v2 ^= 0xff;

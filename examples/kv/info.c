@@ -25,8 +25,9 @@ static void line(struct kv_buffer *text, const char *format, ...)
     va_start(values, format);
     len = vsnprintf(bytes, sizeof bytes, format, values);
     va_end(values);
-    if (len >= (int)sizeof bytes)
+    if (len >= (int)sizeof bytes) {
         len = (int)sizeof bytes - 1;
+    }
     kv_buffer_append(text, bytes, (size_t)len);
     kv_buffer_append(text, "\r\n", 2);
 }
@@ -77,8 +78,9 @@ static void peer_line(struct kv_server *server, const craft_status *status,
     craft_host_link_status link = {.struct_size = sizeof link};
     const craft_node *node = craft_host_node(server->host);
 
-    if (craft_node_peer(node, position, &peer) != 0)
+    if (craft_node_peer(node, position, &peer) != 0) {
         return;
+    }
     (void)craft_host_link_look(server->host, peer.id, &link);
     if (status->role != CRAFT_ROLE_LEADER) {
         line(text, "raft_peer_%" PRIu64 ":role=%s,link=%s", peer.id,
@@ -117,14 +119,16 @@ static void raft_section(struct kv_server *server, struct kv_buffer *text)
     line(text, "raft_tokens_open:%" PRIu32, status.tokens_open);
     line(text, "raft_disk_full:%d",
          (status.flags & CRAFT_STATUS_DISK_FULL) != 0);
-    for (uint32_t i = 0; i < status.peers_len; i++)
+    for (uint32_t i = 0; i < status.peers_len; i++) {
         peer_line(server, &status, i, text);
+    }
 }
 
 static void keyspace_section(struct kv_server *server, struct kv_buffer *text)
 {
-    if (server->store.len > 0)
+    if (server->store.len > 0) {
         line(text, "db0:keys=%zu,expires=0,avg_ttl=0", server->store.len);
+    }
 }
 
 static const struct section {
@@ -141,8 +145,9 @@ static int is_named(const struct kv_slice *names, size_t names_len,
 {
     for (size_t i = 0; i < names_len; i++) {
         if (names[i].len == strlen(name) &&
-            strncasecmp((const char *)names[i].data, name, names[i].len) == 0)
+            strncasecmp((const char *)names[i].data, name, names[i].len) == 0) {
             return 1;
+        }
     }
     return 0;
 }
@@ -155,10 +160,12 @@ void kv_info(struct kv_server *server, const struct kv_slice *names,
               is_named(names, names_len, "everything");
 
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
-        if (!all && !is_named(names, names_len, sections[i].name))
+        if (!all && !is_named(names, names_len, sections[i].name)) {
             continue;
-        if (kv_buffer_len(text) > 0)
+        }
+        if (kv_buffer_len(text) > 0) {
             kv_buffer_append(text, "\r\n", 2);
+        }
         line(text, "# %s", sections[i].name);
         sections[i].write(server, text);
     }

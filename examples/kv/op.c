@@ -32,8 +32,9 @@ void kv_op_begin(struct kv_buffer *out, int code)
 
 static void put(uint8_t *bytes, uint64_t number)
 {
-    for (unsigned i = 0; i < NUMBER_LEN; i++)
+    for (unsigned i = 0; i < NUMBER_LEN; i++) {
         bytes[i] = (uint8_t)(number >> (8 * i));
+    }
 }
 
 void kv_op_stamp(uint8_t *op, struct kv_op_origin origin)
@@ -48,11 +49,13 @@ void kv_op_argument(struct kv_buffer *out, struct kv_slice argument)
     size_t len = argument.len;
     size_t at = 0;
 
-    for (; len > 0x7f; len >>= 7)
+    for (; len > 0x7f; len >>= 7) {
         to[at++] = (uint8_t)(len | 0x80);
+    }
     to[at++] = (uint8_t)len;
-    if (argument.len > 0)
+    if (argument.len > 0) {
         memcpy(to + at, argument.data, argument.len);
+    }
     kv_buffer_grown(out, at + argument.len);
 }
 
@@ -74,17 +77,20 @@ static int next(struct cursor *cursor, struct kv_slice *argument)
     unsigned shift = 0;
     uint8_t byte = 0x80;
 
-    if (cursor->at == cursor->end)
+    if (cursor->at == cursor->end) {
         return 0;
+    }
     while (byte & 0x80) {
-        if (cursor->at == cursor->end || shift > 56)
+        if (cursor->at == cursor->end || shift > 56) {
             return -1;
+        }
         byte = *cursor->at++;
         len |= (uint64_t)(byte & 0x7f) << shift;
         shift += 7;
     }
-    if (len > (uint64_t)(cursor->end - cursor->at))
+    if (len > (uint64_t)(cursor->end - cursor->at)) {
         return -1;
+    }
     argument->data = cursor->at;
     argument->len = (size_t)len;
     cursor->at += len;
@@ -104,8 +110,9 @@ static uint64_t get(const uint8_t *bytes)
 {
     uint64_t number = 0;
 
-    for (unsigned i = 0; i < NUMBER_LEN; i++)
+    for (unsigned i = 0; i < NUMBER_LEN; i++) {
         number |= (uint64_t)bytes[i] << (8 * i);
+    }
     return number;
 }
 
@@ -123,8 +130,9 @@ static size_t count(struct cursor arguments)
     struct kv_slice argument;
     size_t n = 0;
 
-    while (next(&arguments, &argument) == 1)
+    while (next(&arguments, &argument) == 1) {
         n++;
+    }
     return n;
 }
 
@@ -135,10 +143,11 @@ static void run_get(struct kv_store *store, struct cursor *arguments,
 {
     struct kv_slice value;
 
-    if (kv_store_get(store, take(arguments), &value))
+    if (kv_store_get(store, take(arguments), &value)) {
         kv_reply_bulk(reply, value.data, value.len);
-    else
+    } else {
         kv_reply_nil(reply);
+    }
 }
 
 static void run_set(struct kv_store *store, struct cursor *arguments,
@@ -156,10 +165,11 @@ static void set_if(struct kv_store *store, struct cursor *arguments,
     struct cursor ahead = *arguments;
     struct kv_slice value;
 
-    if (kv_store_get(store, take(&ahead), &value) == wanted)
+    if (kv_store_get(store, take(&ahead), &value) == wanted) {
         run_set(store, arguments, reply);
-    else
+    } else {
         kv_reply_nil(reply);
+    }
 }
 
 static void run_set_nx(struct kv_store *store, struct cursor *arguments,
@@ -180,8 +190,9 @@ static void run_del(struct kv_store *store, struct cursor *arguments,
     struct kv_slice key;
     int64_t deleted = 0;
 
-    while (next(arguments, &key) == 1)
+    while (next(arguments, &key) == 1) {
         deleted += kv_store_delete(store, key);
+    }
     kv_reply_integer(reply, deleted);
 }
 
@@ -192,8 +203,9 @@ static void run_exists(struct kv_store *store, struct cursor *arguments,
     struct kv_slice value;
     int64_t found = 0;
 
-    while (next(arguments, &key) == 1)
+    while (next(arguments, &key) == 1) {
         found += kv_store_get(store, key, &value);
+    }
     kv_reply_integer(reply, found);
 }
 
@@ -208,8 +220,9 @@ static struct kv_slice decimal(int64_t value, uint8_t text[NUMBER_TEXT_MAX])
         text[--at] = (uint8_t)('0' + left % 10);
         left /= 10;
     } while (left > 0);
-    if (value < 0)
+    if (value < 0) {
         text[--at] = '-';
+    }
     slice.data = text + at;
     slice.len = NUMBER_TEXT_MAX - at;
     return slice;
@@ -246,11 +259,12 @@ static void run_append(struct kv_store *store, struct cursor *arguments,
     struct kv_slice old = {NULL, 0};
 
     (void)kv_store_get(store, key, &old);
-    if (old.len + tail.len > KV_OP_VALUE_BYTES_MAX)
+    if (old.len + tail.len > KV_OP_VALUE_BYTES_MAX) {
         kv_reply_error(reply, "ERR string exceeds maximum allowed size "
                               "(1048576 bytes)");
-    else
+    } else {
         kv_reply_integer(reply, (int64_t)kv_store_append(store, key, tail));
+    }
 }
 
 static void run_strlen(struct kv_store *store, struct cursor *arguments,
@@ -266,8 +280,9 @@ static void run_mget(struct kv_store *store, struct cursor *arguments,
                      struct kv_buffer *reply)
 {
     kv_reply_array(reply, count(*arguments));
-    while (arguments->at != arguments->end)
+    while (arguments->at != arguments->end) {
         run_get(store, arguments, reply);
+    }
 }
 
 static void run_mset(struct kv_store *store, struct cursor *arguments,
@@ -275,8 +290,9 @@ static void run_mset(struct kv_store *store, struct cursor *arguments,
 {
     struct kv_slice key;
 
-    while (next(arguments, &key) == 1)
+    while (next(arguments, &key) == 1) {
         kv_store_set(store, key, take(arguments));
+    }
     kv_reply_simple(reply, "OK");
 }
 
@@ -297,8 +313,9 @@ static void keys_each(void *ctx, struct kv_slice key)
 {
     struct keys *keys = ctx;
 
-    if (!kv_glob_match(keys->pattern, key))
+    if (!kv_glob_match(keys->pattern, key)) {
         return;
+    }
     kv_reply_bulk(&keys->found, key.data, key.len);
     keys->found_len++;
 }
@@ -349,24 +366,30 @@ int kv_op_check(struct kv_slice op)
     int code;
     int rv;
 
-    if (op.len < ORIGIN_AT)
+    if (op.len < ORIGIN_AT) {
         return KV_OP_ERR_FORMAT;
+    }
     code = op.data[1];
-    if (op.data[0] != FORMAT || code >= KV_OP_END)
+    if (op.data[0] != FORMAT || code >= KV_OP_END) {
         return KV_OP_ERR_LATER;
-    if (op.len < KV_OP_HEAD_LEN)
+    }
+    if (op.len < KV_OP_HEAD_LEN) {
         return KV_OP_ERR_FORMAT;
+    }
     operation = &operations[code];
-    if (operation->run == NULL)
+    if (operation->run == NULL) {
         return KV_OP_ERR_FORMAT;
+    }
     cursor.at = op.data + KV_OP_HEAD_LEN;
     cursor.end = op.data + op.len;
-    while ((rv = next(&cursor, &argument)) == 1)
+    while ((rv = next(&cursor, &argument)) == 1) {
         n++;
+    }
     if (rv != 0 || n < operation->arguments_min ||
         n > operation->arguments_max || (code == KV_OP_MSET && n % 2 != 0) ||
-        (code == KV_OP_INCRBY && argument.len != NUMBER_LEN))
+        (code == KV_OP_INCRBY && argument.len != NUMBER_LEN)) {
         return KV_OP_ERR_FORMAT;
+    }
     return code;
 }
 

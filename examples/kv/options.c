@@ -75,8 +75,9 @@ static int parse_number(const char *text, uint64_t max, uint64_t *number)
 {
     char *end;
 
-    if (text[0] < '0' || text[0] > '9')
+    if (text[0] < '0' || text[0] > '9') {
         return -1;
+    }
     *number = strtoull(text, &end, 10);
     return *end != '\0' || *number == 0 || *number > max ? -1 : 0;
 }
@@ -100,8 +101,9 @@ static int is_address(const char *text)
     const char *colon = strrchr(text, ':');
     uint64_t port;
 
-    if (colon == NULL)
+    if (colon == NULL) {
         return 0;
+    }
     return strcmp(colon, ":0") == 0 ||
            parse_number(colon + 1, 65535, &port) == 0;
 }
@@ -110,28 +112,32 @@ static int is_address(const char *text)
 static int parse_server(struct kv_options *options, const char *text,
                         size_t len)
 {
-    char *place = options->addresses[options->servers_len];
-    craft_host_server *server = &options->servers[options->servers_len];
     uint64_t id = 0;
+    char *place;
     char *address;
 
-    if (options->servers_len == CRAFT_MEMBERS_MAX || len >= KV_ADDRESS_MAX)
+    if (options->servers_len == CRAFT_MEMBERS_MAX || len >= KV_ADDRESS_MAX) {
         return -1;
+    }
+    place = options->addresses[options->servers_len];
     memcpy(place, text, len);
     place[len] = '\0';
     address = strchr(place, '=');
-    if (address == NULL)
+    if (address == NULL) {
         return -1;
+    }
     *address++ = '\0';
     if (parse_number(place, CRAFT_NUMBER_MAX - 1, &id) != 0 ||
-        !is_address(address))
+        !is_address(address)) {
         return -1;
-    for (size_t i = 0; i < options->servers_len; i++) {
-        if (options->servers[i].id == id)
-            return -1;
     }
-    server->id = id;
-    server->address = address;
+    for (size_t i = 0; i < options->servers_len; i++) {
+        if (options->servers[i].id == id) {
+            return -1;
+        }
+    }
+    options->servers[options->servers_len].id = id;
+    options->servers[options->servers_len].address = address;
     options->servers_len++;
     return 0;
 }
@@ -144,10 +150,12 @@ static int parse_cluster(struct kv_options *options, const char *text)
     for (;;) {
         size_t len = strcspn(at, ",");
 
-        if (parse_server(options, at, len) != 0)
+        if (parse_server(options, at, len) != 0) {
             return wrong("--cluster is not 1=HOST:PORT,2=HOST:PORT,...", text);
-        if (at[len] == '\0')
+        }
+        if (at[len] == '\0') {
             return KV_OPTIONS_RUN;
+        }
         at += len + 1;
     }
 }
@@ -157,8 +165,9 @@ static int parse_option(struct kv_options *options, int option,
 {
     switch (option) {
     case OPTION_ID:
-        if (parse_number(text, CRAFT_NUMBER_MAX - 1, &options->id) != 0)
+        if (parse_number(text, CRAFT_NUMBER_MAX - 1, &options->id) != 0) {
             return wrong("--id is no number above 0", text);
+        }
         return KV_OPTIONS_RUN;
     case OPTION_DATA:
         options->data_dir = text;
@@ -178,8 +187,9 @@ static int parse_option(struct kv_options *options, int option,
     case OPTION_TIMEOUT:
         return parse_u32("timeout-ms", text, &options->timeout_ms);
     case OPTION_CLIENTS:
-        if (parse_u32("max-clients", text, &options->clients_max) != 0)
+        if (parse_u32("max-clients", text, &options->clients_max) != 0) {
             return KV_OPTIONS_WRONG;
+        }
         return options->clients_max <= KV_CLIENTS_MAX
                    ? KV_OPTIONS_RUN
                    : wrong("--max-clients is above 60000", text);
@@ -198,16 +208,22 @@ static int check(const struct kv_options *options)
 {
     size_t at = 0;
 
-    if (options->id == 0)
+    if (options->id == 0) {
         return wrong("an option is missing", "--id");
-    if (options->data_dir == NULL || options->data_dir[0] == '\0')
+    }
+    if (options->data_dir == NULL || options->data_dir[0] == '\0') {
         return wrong("an option is missing", "--data");
-    if (options->client == NULL)
+    }
+    if (options->client == NULL) {
         return wrong("an option is missing", "--client");
-    if (options->servers_len == 0)
+    }
+    if (options->servers_len == 0) {
         return wrong("an option is missing", "--cluster");
-    while (at < options->servers_len && options->servers[at].id != options->id)
+    }
+    while (at < options->servers_len &&
+           options->servers[at].id != options->id) {
         at++;
+    }
     if (at == options->servers_len) {
         fprintf(stderr,
                 "craft-kv: --id %llu is not in --cluster: "
@@ -239,19 +255,23 @@ int kv_options_parse(struct kv_options *options, int argc, char **argv)
     while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         int result;
 
-        if (option == ':')
+        if (option == ':') {
             return wrong("an option lacks its value", argv[optind - 1]);
-        if (option == '?')
+        }
+        if (option == '?') {
             return wrong("no such option", argv[optind - 1]);
+        }
         if (option == OPTION_HELP) {
             fputs(usage, stdout);
             return KV_OPTIONS_HELP;
         }
         result = parse_option(options, option, optarg);
-        if (result != KV_OPTIONS_RUN)
+        if (result != KV_OPTIONS_RUN) {
             return result;
+        }
     }
-    if (optind < argc)
+    if (optind < argc) {
         return wrong("not an option", argv[optind]);
+    }
     return check(options);
 }

@@ -30,8 +30,9 @@ static struct kv_request *at(const struct kv_pipeline *pipeline,
 
 void kv_pipeline_drop(struct kv_pipeline *pipeline)
 {
-    for (; pipeline->head != pipeline->tail; pipeline->head++)
+    for (; pipeline->head != pipeline->tail; pipeline->head++) {
         kv_buffer_free(&at(pipeline, pipeline->head)->reply);
+    }
     pipeline->next = pipeline->tail;
     pipeline->timed = pipeline->tail;
     pipeline->open = 0;
@@ -41,8 +42,9 @@ void kv_pipeline_drop(struct kv_pipeline *pipeline)
 
 void kv_pipeline_free(struct kv_pipeline *pipeline)
 {
-    if (pipeline->ring == NULL)
+    if (pipeline->ring == NULL) {
         return;
+    }
     kv_pipeline_drop(pipeline);
     free(pipeline->ring);
     pipeline->ring = NULL;
@@ -60,8 +62,9 @@ static void grow(struct kv_pipeline *pipeline)
     struct kv_request *ring = kv_realloc(NULL, (mask + 1) * sizeof *ring);
 
     memset(ring, 0, (mask + 1) * sizeof *ring);
-    for (uint64_t i = pipeline->head; i != pipeline->tail; i++)
+    for (uint64_t i = pipeline->head; i != pipeline->tail; i++) {
         ring[i & mask] = *at(pipeline, i);
+    }
     free(pipeline->ring);
     pipeline->ring = ring;
     pipeline->mask = mask;
@@ -73,8 +76,9 @@ uint64_t kv_pipeline_push(struct kv_pipeline *pipeline, uint64_t deadline_ns)
     struct kv_request *request;
     uint64_t from = pipeline->ops_at;
 
-    if (pipeline->tail - pipeline->head > pipeline->mask)
+    if (pipeline->tail - pipeline->head > pipeline->mask) {
         grow(pipeline);
+    }
     if (pipeline->head != pipeline->tail) {
         request = at(pipeline, pipeline->tail - 1);
         from = request->op_at + request->op_len;
@@ -90,8 +94,9 @@ uint64_t kv_pipeline_push(struct kv_pipeline *pipeline, uint64_t deadline_ns)
 struct kv_request *kv_pipeline_find(struct kv_pipeline *pipeline,
                                     uint64_t serial)
 {
-    if (serial < pipeline->head || serial >= pipeline->tail)
+    if (serial < pipeline->head || serial >= pipeline->tail) {
         return NULL;
+    }
     return at(pipeline, serial);
 }
 
@@ -110,11 +115,13 @@ struct kv_request *kv_pipeline_ready(struct kv_pipeline *pipeline,
                                      uint64_t route, uint64_t *serial)
 {
     while (pipeline->next != pipeline->tail &&
-           at(pipeline, pipeline->next)->state != KV_REQUEST_WAITING)
+           at(pipeline, pipeline->next)->state != KV_REQUEST_WAITING) {
         pipeline->next++;
+    }
     if (pipeline->next == pipeline->tail ||
-        (pipeline->open > 0 && pipeline->route != route))
+        (pipeline->open > 0 && pipeline->route != route)) {
         return NULL;
+    }
     *serial = pipeline->next;
     return at(pipeline, pipeline->next);
 }
@@ -133,18 +140,21 @@ void kv_pipeline_refused(struct kv_pipeline *pipeline, uint64_t serial)
 {
     struct kv_request *request = kv_pipeline_find(pipeline, serial);
 
-    if (request == NULL || request->state != KV_REQUEST_OPEN)
+    if (request == NULL || request->state != KV_REQUEST_OPEN) {
         return;
+    }
     request->state = KV_REQUEST_WAITING;
     pipeline->open--;
-    if (serial < pipeline->next)
+    if (serial < pipeline->next) {
         pipeline->next = serial;
+    }
 }
 
 void kv_pipeline_refused_all(struct kv_pipeline *pipeline)
 {
-    for (uint64_t i = pipeline->head; i != pipeline->tail; i++)
+    for (uint64_t i = pipeline->head; i != pipeline->tail; i++) {
         kv_pipeline_refused(pipeline, i);
+    }
 }
 
 struct kv_buffer *kv_pipeline_reply(struct kv_pipeline *pipeline,
@@ -169,10 +179,12 @@ static void pop(struct kv_pipeline *pipeline, struct kv_buffer *out)
     pipeline->ops_at += request->op_len;
     kv_buffer_trim(&pipeline->ops, OPS_KEPT);
     pipeline->head++;
-    if (pipeline->next < pipeline->head)
+    if (pipeline->next < pipeline->head) {
         pipeline->next = pipeline->head;
-    if (pipeline->timed < pipeline->head)
+    }
+    if (pipeline->timed < pipeline->head) {
         pipeline->timed = pipeline->head;
+    }
 }
 
 void kv_pipeline_answered(struct kv_pipeline *pipeline, uint64_t serial,
@@ -181,12 +193,14 @@ void kv_pipeline_answered(struct kv_pipeline *pipeline, uint64_t serial,
     struct kv_request *request = at(pipeline, serial);
 
     assert(request->state != KV_REQUEST_ANSWERED);
-    if (request->state == KV_REQUEST_OPEN)
+    if (request->state == KV_REQUEST_OPEN) {
         pipeline->open--;
+    }
     request->state = KV_REQUEST_ANSWERED;
     while (pipeline->head != pipeline->tail &&
-           at(pipeline, pipeline->head)->state == KV_REQUEST_ANSWERED)
+           at(pipeline, pipeline->head)->state == KV_REQUEST_ANSWERED) {
         pop(pipeline, out);
+    }
 }
 
 struct kv_request *kv_pipeline_overdue(struct kv_pipeline *pipeline,
@@ -199,8 +213,9 @@ struct kv_request *kv_pipeline_overdue(struct kv_pipeline *pipeline,
             pipeline->timed++;
             continue;
         }
-        if (request->deadline_ns > now_ns)
+        if (request->deadline_ns > now_ns) {
             return NULL;
+        }
         *serial = pipeline->timed;
         return request;
     }

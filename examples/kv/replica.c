@@ -32,8 +32,9 @@ struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
     const struct kv_request *request;
 
     *serial = token & (((uint64_t)1 << SLOT_SHIFT) - 1);
-    if (slot >= server->clients_max || server->clients[slot] == NULL)
+    if (slot >= server->clients_max || server->clients[slot] == NULL) {
         return NULL;
+    }
     client = server->clients[slot];
     request = kv_pipeline_find(&client->pipeline, *serial);
     /* Answered: its deadline has passed, and the client was told so. */
@@ -51,8 +52,9 @@ static int is_leader(const struct kv_server *server)
 static int hand_over(struct kv_server *server, struct kv_slice op,
                      uint64_t token)
 {
-    if (is_leader(server))
+    if (is_leader(server)) {
         return craft_host_propose(server->host, op.data, op.len, token);
+    }
     return kv_forward_send(server, op, token);
 }
 
@@ -77,9 +79,10 @@ void kv_replica_submit(struct kv_client *client)
            NULL) {
         int rv = CRAFT_ERR_BUSY;
 
-        if (!is_shut(server))
+        if (!is_shut(server)) {
             rv = hand_over(server, kv_pipeline_op(pipeline, request),
                            kv_replica_token(client, serial));
+        }
         if (rv == 0) {
             kv_pipeline_opened(pipeline, route->number,
                                is_leader(server) ? 0 : route->term);
@@ -109,8 +112,9 @@ void kv_replica_refused(struct kv_server *server, uint64_t token,
     }
     /* Meanwhile it may be open on a later route: of that one we know nothing
      * yet, and to hand it over once more might apply it twice. */
-    if (client == NULL || client->pipeline.route != route)
+    if (client == NULL || client->pipeline.route != route) {
         return;
+    }
     kv_pipeline_refused(&client->pipeline, serial);
     kv_client_note(client);
 }
@@ -129,8 +133,9 @@ static void refuse_of_earlier_terms(struct kv_server *server)
 
         if (client == NULL || client->pipeline.open == 0 ||
             client->pipeline.sent_term == 0 ||
-            client->pipeline.sent_term >= server->applied_term)
+            client->pipeline.sent_term >= server->applied_term) {
             continue;
+        }
         kv_pipeline_refused_all(&client->pipeline);
         kv_client_note(client);
     }
@@ -139,8 +144,9 @@ static void refuse_of_earlier_terms(struct kv_server *server)
 
 static void learn_applied_term(struct kv_server *server, craft_term term)
 {
-    if (term <= server->applied_term)
+    if (term <= server->applied_term) {
         return;
+    }
     server->applied_term = term;
     refuse_of_earlier_terms(server);
 }
@@ -153,10 +159,12 @@ void kv_replica_turn(struct kv_server *server)
     route->is_full = 0;
     (void)craft_node_status(craft_host_node(server->host), &status);
     /* The entry that begins a term is not handed to us. */
-    if (status.applied_index == status.last_index)
+    if (status.applied_index == status.last_index) {
         learn_applied_term(server, status.last_term);
-    if (status.leader == route->leader && status.term == route->term)
+    }
+    if (status.leader == route->leader && status.term == route->term) {
         return;
+    }
     route->leader = status.leader;
     route->term = status.term;
     route->number++;
@@ -171,9 +179,10 @@ static void fail_overdue(struct kv_client *client, uint64_t now_ns,
     uint64_t serial = 0;
 
     while ((request = kv_pipeline_overdue(&client->pipeline, now_ns,
-                                          &serial)) != NULL)
+                                          &serial)) != NULL) {
         kv_client_fail(client, serial,
                        request->state == KV_REQUEST_OPEN ? open : waiting);
+    }
 }
 
 void kv_replica_deadlines(struct kv_server *server)
@@ -191,19 +200,21 @@ void kv_replica_deadlines(struct kv_server *server)
              "the command may or may not have been applied",
              server->options->timeout_ms);
     for (uint32_t i = 0; i < server->clients_max; i++) {
-        if (server->clients[i] != NULL)
+        if (server->clients[i] != NULL) {
             fail_overdue(server->clients[i], now_ns, waiting, open);
+        }
     }
 }
 
 void kv_replica_stopped(struct kv_server *server)
 {
     for (uint32_t i = 0; i < server->clients_max; i++) {
-        if (server->clients[i] != NULL)
+        if (server->clients[i] != NULL) {
             fail_overdue(server->clients[i], UINT64_MAX - 1,
                          "TIMEOUT the server is stopping: "
                          "the command was not applied",
                          stopping);
+        }
     }
 }
 
@@ -212,8 +223,9 @@ void kv_replica_stopped(struct kv_server *server)
 /* Carry out an operation whose reply goes to nobody here. */
 static void run_unheard(struct kv_server *server, struct kv_slice op, int code)
 {
-    if (kv_op_only_reads(code))
+    if (kv_op_only_reads(code)) {
         return;
+    }
     kv_buffer_clear(&server->scratch);
     kv_op_run(&server->store, op, &server->scratch);
 }
@@ -258,18 +270,21 @@ static void apply_one(struct kv_server *server, const craft_entry *entry)
                 (unsigned long long)entry->index);
         exit(1);
     }
-    if (code < 0)
+    if (code < 0) {
         return; /* as on every other server */
+    }
     origin = kv_op_origin(op);
-    if (origin.life == server->life)
+    if (origin.life == server->life) {
         client = kv_replica_find(server, origin.token, &serial);
-    if (client != NULL)
+    }
+    if (client != NULL) {
         run_for_client(client, serial, op, code);
-    else if (kv_forward_is(entry->token) &&
-             kv_forward_known(server, entry->token))
+    } else if (kv_forward_is(entry->token) &&
+               kv_forward_known(server, entry->token)) {
         run_for_server(server, entry->token, op);
-    else
+    } else {
         run_unheard(server, op, code);
+    }
 }
 
 static void on_apply(void *user, const craft_entry *entries, size_t entries_len)
@@ -293,12 +308,14 @@ static void on_done(void *user, uint64_t token, int result, craft_index index)
         return;
     }
     client = kv_replica_find(server, token, &serial);
-    if (client == NULL || result == CRAFT_RESULT_OK)
+    if (client == NULL || result == CRAFT_RESULT_OK) {
         return;
-    if (result == CRAFT_RESULT_SUPERSEDED)
+    }
+    if (result == CRAFT_RESULT_SUPERSEDED) {
         kv_replica_refused(server, token, client->pipeline.route);
-    else
+    } else {
         kv_client_fail(client, serial, stopping);
+    }
 }
 
 static void on_message(void *user, craft_id from, const uint8_t *data,

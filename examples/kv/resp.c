@@ -63,25 +63,29 @@ int kv_resp_integer(struct kv_slice text, int64_t *value)
     uint64_t sum = 0;
     uint64_t limit = INT64_MAX;
 
-    if (text.len == 0 || text.len > INTEGER_TEXT_MAX)
+    if (text.len == 0 || text.len > INTEGER_TEXT_MAX) {
         return -1;
+    }
     if (text.data[0] == '-') {
         at = 1;
         limit++;
     }
-    if (at == text.len || (text.data[at] == '0' && text.len > 1))
+    if (at == text.len || (text.data[at] == '0' && text.len > 1)) {
         return -1;
+    }
     for (; at < text.len; at++) {
         uint64_t digit = (uint64_t)text.data[at] - '0';
 
-        if (digit > 9 || sum > (limit - digit) / 10)
+        if (digit > 9 || sum > (limit - digit) / 10) {
             return -1;
+        }
         sum = sum * 10 + digit;
     }
-    if (text.data[0] != '-')
+    if (text.data[0] != '-') {
         *value = (int64_t)sum;
-    else
+    } else {
         *value = sum > INT64_MAX ? INT64_MIN : -(int64_t)sum;
+    }
     return 0;
 }
 
@@ -99,16 +103,20 @@ static enum kv_resp_status length_line(struct kv_resp *resp,
     const uint8_t *end = memchr(line, '\r', limit);
     struct kv_slice digits;
 
-    if (end == NULL && left < LENGTH_TEXT_MAX)
+    if (end == NULL && left < LENGTH_TEXT_MAX) {
         return more(resp, len + 1);
-    if (end == NULL)
+    }
+    if (end == NULL) {
         return KV_RESP_ERROR;
-    if ((size_t)(end - line) + 2 > left)
+    }
+    if ((size_t)(end - line) + 2 > left) {
         return more(resp, len + 1);
+    }
     digits.data = line + 1;
     digits.len = (size_t)(end - digits.data);
-    if (kv_resp_integer(digits, number) != 0)
+    if (kv_resp_integer(digits, number) != 0) {
         return KV_RESP_ERROR;
+    }
     resp->at += (size_t)(end - line) + 2;
     return KV_RESP_COMMAND;
 }
@@ -119,18 +127,21 @@ static enum kv_resp_status bulk_header(struct kv_resp *resp,
     int64_t number = 0;
     enum kv_resp_status status;
 
-    if (resp->at == len)
+    if (resp->at == len) {
         return more(resp, len + 1);
+    }
     if (data[resp->at] != '$') {
         snprintf(resp->error, sizeof resp->error, "expected '$', got '%c'",
                  data[resp->at]);
         return KV_RESP_ERROR;
     }
     status = length_line(resp, data, len, &number);
-    if (status == KV_RESP_MORE)
+    if (status == KV_RESP_MORE) {
         return status;
-    if (status == KV_RESP_ERROR || number < 0)
+    }
+    if (status == KV_RESP_ERROR || number < 0) {
         return fail(resp, "invalid bulk length");
+    }
     if ((uint64_t)number > resp->bulk_bytes_max) {
         snprintf(resp->error, sizeof resp->error,
                  "bulk length over the limit of %zu", resp->bulk_bytes_max);
@@ -147,12 +158,15 @@ static enum kv_resp_status multibulk(struct kv_resp *resp, const uint8_t *data,
     while (resp->spans_len < resp->wanted) {
         enum kv_resp_status status = KV_RESP_COMMAND;
 
-        if (!resp->in_bulk)
+        if (!resp->in_bulk) {
             status = bulk_header(resp, data, len);
-        if (status != KV_RESP_COMMAND)
+        }
+        if (status != KV_RESP_COMMAND) {
             return status;
-        if (len - resp->at < resp->bulk_len + 2)
+        }
+        if (len - resp->at < resp->bulk_len + 2) {
             return more(resp, resp->at + resp->bulk_len + 2);
+        }
         push(resp, resp->at, resp->bulk_len);
         resp->at += resp->bulk_len + 2;
         resp->in_bulk = 0;
@@ -166,12 +180,15 @@ static enum kv_resp_status multibulk_header(struct kv_resp *resp,
     int64_t number = 0;
     enum kv_resp_status status = length_line(resp, data, len, &number);
 
-    if (status == KV_RESP_MORE)
+    if (status == KV_RESP_MORE) {
         return status;
-    if (status == KV_RESP_ERROR || number > ARGS_LEN_MAX)
+    }
+    if (status == KV_RESP_ERROR || number > ARGS_LEN_MAX) {
         return fail(resp, "invalid multibulk length");
-    if (number <= 0)
+    }
+    if (number <= 0) {
         return finish(resp, data);
+    }
     resp->wanted = (size_t)number;
     return multibulk(resp, data, len);
 }
@@ -180,8 +197,9 @@ static enum kv_resp_status multibulk_header(struct kv_resp *resp,
 
 static int hex_digit(uint8_t byte)
 {
-    if (byte >= '0' && byte <= '9')
+    if (byte >= '0' && byte <= '9') {
         return byte - '0';
+    }
     byte |= 0x20;
     return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
 }
@@ -229,8 +247,9 @@ static size_t unquote(const uint8_t *line, size_t len, size_t *at, uint8_t *out)
             out[to++] = line[from++];
         }
     }
-    if (from >= len || (from + 1 < len && !is_blank(line[from + 1])))
+    if (from >= len || (from + 1 < len && !is_blank(line[from + 1]))) {
         return SIZE_MAX;
+    }
     *at = from + 1;
     return to;
 }
@@ -246,8 +265,8 @@ static enum kv_resp_status inline_command(struct kv_resp *resp, uint8_t *data,
 
     if (newline == NULL) {
         resp->at = limit;
-        return limit == KV_RESP_LINE_MAX ? fail(resp, "too big inline request")
-                                         : more(resp, len + 1);
+        return len < KV_RESP_LINE_MAX ? more(resp, len + 1)
+                                      : fail(resp, "too big inline request");
     }
     end = (size_t)(newline - data);
     while (at < end) {
@@ -261,12 +280,14 @@ static enum kv_resp_status inline_command(struct kv_resp *resp, uint8_t *data,
         while (at < end && !is_blank(data[at])) {
             size_t part = 1;
 
-            if (data[at] == '"' || data[at] == '\'')
+            if (data[at] == '"' || data[at] == '\'') {
                 part = unquote(data, end, &at, data + start + word);
-            else
+            } else {
                 data[start + word] = data[at++];
-            if (part == SIZE_MAX)
+            }
+            if (part == SIZE_MAX) {
                 return fail(resp, "unbalanced quotes in request");
+            }
             word += part;
         }
         push(resp, start, word);
@@ -278,10 +299,12 @@ static enum kv_resp_status inline_command(struct kv_resp *resp, uint8_t *data,
 enum kv_resp_status kv_resp_parse(struct kv_resp *resp, uint8_t *data,
                                   size_t len)
 {
-    if (len == 0)
+    if (len == 0) {
         return more(resp, 1);
-    if (resp->wanted > 0)
+    }
+    if (resp->wanted > 0) {
         return multibulk(resp, data, len);
+    }
     return data[0] == '*' ? multibulk_header(resp, data, len)
                           : inline_command(resp, data, len);
 }
@@ -309,8 +332,9 @@ static void number_line(struct kv_buffer *out, char kind, int64_t value)
         text[--at] = (uint8_t)('0' + left % 10);
         left /= 10;
     } while (left > 0);
-    if (value < 0)
+    if (value < 0) {
         text[--at] = '-';
+    }
     text[--at] = (uint8_t)kind;
     kv_buffer_append(out, text + at, sizeof text - at);
 }
@@ -325,17 +349,18 @@ void kv_reply_simple(struct kv_buffer *out, const char *text)
 void kv_reply_error(struct kv_buffer *out, const char *text)
 {
     size_t len = strlen(text);
-    uint8_t *to = kv_buffer_room(out, len + 3);
+    uint8_t *to;
 
-    to[0] = '-';
+    kv_buffer_append(out, "-", 1);
+    to = kv_buffer_room(out, len);
     for (size_t i = 0; i < len; i++) {
         /* It may quote the client's bytes: a line break ends the reply. */
         char byte = text[i];
 
-        to[1 + i] = byte == '\r' || byte == '\n' ? ' ' : (uint8_t)byte;
+        to[i] = byte == '\r' || byte == '\n' ? ' ' : (uint8_t)byte;
     }
-    memcpy(to + 1 + len, "\r\n", 2);
-    kv_buffer_grown(out, len + 3);
+    kv_buffer_grown(out, len);
+    kv_buffer_append(out, "\r\n", 2);
 }
 
 void kv_reply_integer(struct kv_buffer *out, int64_t value)

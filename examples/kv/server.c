@@ -27,19 +27,22 @@ static int split(const char *address, char *host, size_t host_size,
     const char *colon = strrchr(address, ':');
     size_t len;
 
-    if (colon == NULL)
+    if (colon == NULL) {
         return -1;
+    }
     len = (size_t)(colon - address);
     if (len >= 2 && address[0] == '[' && address[len - 1] == ']') {
         address++;
         len -= 2;
     }
-    if (len >= host_size)
+    if (len >= host_size) {
         return -1;
+    }
     memcpy(host, address, len);
     host[len] = '\0';
-    if (len == 0)
+    if (len == 0) {
         snprintf(host, host_size, "127.0.0.1");
+    }
     *port = colon + 1;
     return 0;
 }
@@ -57,13 +60,15 @@ static int listen_on(const struct addrinfo *info)
     int on = 1;
     int saved;
 
-    if (fd < 0)
+    if (fd < 0) {
         return -1;
+    }
     set_flags(fd);
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
-        listen(fd, BACKLOG) == 0)
+        listen(fd, BACKLOG) == 0) {
         return fd;
+    }
     saved = errno;
     close(fd);
     errno = saved;
@@ -88,11 +93,12 @@ static int open_listener(const char *address)
         why = strerror(errno);
         freeaddrinfo(found);
     }
-    if (fd < 0)
+    if (fd < 0) {
         fprintf(stderr,
                 "craft-kv: cannot listen on '%s': %s: "
                 "give --client another HOST:PORT\n",
                 address, why);
+    }
     return fd;
 }
 
@@ -104,8 +110,9 @@ static uint16_t port_of(int fd)
     socklen_t len = sizeof address;
 
     memset(&address, 0, sizeof address);
-    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
         return 0;
+    }
     if (address.ss_family == AF_INET6) {
         memcpy(&v6, &address, sizeof v6);
         return ntohs(v6.sin6_port);
@@ -123,16 +130,18 @@ static void on_connection(void *ctx, int fd, uint32_t events)
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         int accepted = accept(fd, NULL, NULL);
 
-        if (accepted < 0 && (errno == EINTR || errno == ECONNABORTED))
+        if (accepted < 0 && (errno == EINTR || errno == ECONNABORTED)) {
             continue;
+        }
         if (accepted < 0 && errno != EAGAIN) {
             /* No descriptor left: the waiting connection would wake the loop
              * for ever. The timer listens again. */
             (void)craft_host_watch(server->host, fd, 0, on_connection, server);
             server->is_deaf = 1;
         }
-        if (accepted < 0)
+        if (accepted < 0) {
             return;
+        }
         set_flags(accepted);
         (void)setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         kv_client_accept(server, accepted);
@@ -150,10 +159,11 @@ static void on_turn(void *user)
     kv_replica_turn(server);
     /* A look may note a client again, for the next turn: those stand behind.
      * None is looked at twice, so one client cannot hold the others up. */
-    for (uint32_t i = 0; i < noted_len; i++)
+    for (uint32_t i = 0; i < noted_len; i++) {
         kv_client_look(server->noted[i]);
+    }
     memmove(server->noted, server->noted + noted_len,
-            (server->noted_len - noted_len) * sizeof *server->noted);
+            (server->noted_len - noted_len) * sizeof(void *));
     server->noted_len -= noted_len;
 }
 
@@ -163,8 +173,9 @@ static void on_check(void *ctx, uint64_t timer)
 
     (void)timer;
     kv_replica_deadlines(server);
-    if (!server->is_deaf)
+    if (!server->is_deaf) {
         return;
+    }
     server->is_deaf = 0;
     (void)craft_host_watch(server->host, server->listener, CRAFT_HOST_READ,
                            on_connection, server);
@@ -177,11 +188,13 @@ static void on_log(void *ctx, int level, const char *text)
     const struct kv_server *server = ctx;
 
     /* What ends the host is told by what it returns: one line, not two. */
-    if (level == CRAFT_HOST_LOG_ERROR)
+    if (level == CRAFT_HOST_LOG_ERROR) {
         return;
-    if (level == CRAFT_HOST_LOG_WARN || server->options->is_verbose)
+    }
+    if (level == CRAFT_HOST_LOG_WARN || server->options->is_verbose) {
         fprintf(stderr, "craft-kv: server %llu: %s\n",
                 (unsigned long long)server->options->id, text);
+    }
 }
 
 static int open_host(struct kv_server *server)
@@ -212,10 +225,11 @@ static int open_host(struct kv_server *server)
     kv_replica_machine(&machine);
     machine.turn = on_turn;
     rv = craft_host_open(&host, &machine, server, &server->host);
-    if (rv != 0)
+    if (rv != 0) {
         fprintf(stderr, "craft-kv: server %llu: %s\n",
                 (unsigned long long)options->id,
                 error[0] != '\0' ? error : craft_strerror(rv));
+    }
     return rv == 0 ? 0 : -1;
 }
 
@@ -242,14 +256,15 @@ static void make_tables(struct kv_server *server)
     uint32_t max = server->options->clients_max;
 
     server->clients_max = max;
-    server->clients = kv_realloc(NULL, max * sizeof *server->clients);
-    memset(server->clients, 0, max * sizeof *server->clients);
+    server->clients = kv_realloc(NULL, max * sizeof(void *));
+    memset(server->clients, 0, max * sizeof(void *));
     server->free_slots = kv_realloc(NULL, max * sizeof *server->free_slots);
     /* A client is noted at most once before a turn, and once while it is
      * looked at. */
-    server->noted = kv_realloc(NULL, 2 * max * sizeof(struct kv_client *));
-    for (uint32_t i = 0; i < max; i++)
+    server->noted = kv_realloc(NULL, (size_t)max * 2 * sizeof(void *));
+    for (uint32_t i = 0; i < max; i++) {
         server->free_slots[i] = max - 1 - i;
+    }
     server->free_len = max;
     kv_store_init(&server->store);
     choose_life(server);
@@ -261,12 +276,14 @@ int kv_server_open(struct kv_server *server, const struct kv_options *options)
     memset(server, 0, sizeof *server);
     server->options = options;
     server->listener = open_listener(options->client);
-    if (server->listener < 0)
+    if (server->listener < 0) {
         return -1;
+    }
     server->client_port = port_of(server->listener);
     make_tables(server);
-    if (open_host(server) != 0)
+    if (open_host(server) != 0) {
         return -1;
+    }
     if (craft_host_handle_signals(server->host) != 0 ||
         craft_host_watch(server->host, server->listener, CRAFT_HOST_READ,
                          on_connection, server) != 0 ||
@@ -291,8 +308,9 @@ int kv_server_run(struct kv_server *server)
            craft_host_port(server->host));
     fflush(stdout);
     rv = craft_host_run(server->host);
-    if (rv == 0)
+    if (rv == 0) {
         return 0;
+    }
     fprintf(stderr, "craft-kv: server %llu: stopped: %s\n",
             (unsigned long long)server->options->id,
             craft_host_error_text(server->host)[0] != '\0'
@@ -307,8 +325,9 @@ void kv_server_close(struct kv_server *server)
     for (uint32_t i = 0; i < server->clients_max; i++) {
         struct kv_client *client = server->clients[i];
 
-        if (client == NULL)
+        if (client == NULL) {
             continue;
+        }
         if (client->fd >= 0) {
             client->closing = 1;
             kv_client_look(client);
@@ -317,8 +336,9 @@ void kv_server_close(struct kv_server *server)
         kv_pipeline_free(&client->pipeline);
         free(client);
     }
-    if (server->listener >= 0)
+    if (server->listener >= 0) {
         close(server->listener);
+    }
     craft_host_close(server->host);
     kv_forward_free(server);
     kv_store_free(&server->store);

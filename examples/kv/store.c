@@ -53,8 +53,9 @@ static struct kv_item **find(const struct kv_store *store, uint64_t hash,
         const struct kv_item *item = *link;
 
         if (item->hash == hash && item->key_len == key.len &&
-            (key.len == 0 || memcmp(item->bytes, key.data, key.len) == 0))
+            (key.len == 0 || memcmp(item->bytes, key.data, key.len) == 0)) {
             break;
+        }
         link = &(*link)->next;
     }
     return link;
@@ -63,9 +64,9 @@ static struct kv_item **find(const struct kv_store *store, uint64_t hash,
 static void grow(struct kv_store *store)
 {
     size_t buckets_len = (store->mask + 1) * 2;
-    struct kv_item **buckets = kv_realloc(NULL, buckets_len * sizeof *buckets);
+    struct kv_item **buckets = kv_realloc(NULL, buckets_len * sizeof(void *));
 
-    memset(buckets, 0, buckets_len * sizeof *buckets);
+    memset(buckets, 0, buckets_len * sizeof(void *));
     for (size_t i = 0; i <= store->mask; i++) {
         struct kv_item *item = store->buckets[i];
 
@@ -116,29 +117,34 @@ static struct kv_item *open_item(struct kv_store *store, struct kv_slice key,
     struct kv_item *item = *link;
     int is_new = item == NULL;
 
-    if (!is_new)
+    if (!is_new) {
         count_out(store, item);
+    }
     if (is_new || item->value_max < value_len) {
         size_t value_max = value_len;
 
         /* One that grows, grows again: appending stays linear. */
-        if (!is_new)
+        if (!is_new) {
             value_max += value_len / 2;
+        }
         item = kv_realloc(item, sizeof *item + key.len + value_max);
         item->value_max = value_max;
         *link = item;
     }
-    if (!is_new)
+    if (!is_new) {
         return item;
+    }
     item->next = NULL;
     item->hash = hash;
     item->key_len = key.len;
     item->value_len = 0;
-    if (key.len > 0)
+    if (key.len > 0) {
         memcpy(item->bytes, key.data, key.len);
+    }
     store->len++;
-    if (store->len > store->mask)
+    if (store->len > store->mask) {
         grow(store);
+    }
     return item;
 }
 
@@ -147,8 +153,9 @@ int kv_store_get(const struct kv_store *store, struct kv_slice key,
 {
     struct kv_item *item = *find(store, kv_hash(key_seed, key), key);
 
-    if (item == NULL)
+    if (item == NULL) {
         return 0;
+    }
     value->data = value_of(item);
     value->len = item->value_len;
     return 1;
@@ -159,8 +166,9 @@ void kv_store_set(struct kv_store *store, struct kv_slice key,
 {
     struct kv_item *item = open_item(store, key, value.len);
 
-    if (value.len > 0)
+    if (value.len > 0) {
         memcpy(value_of(item), value.data, value.len);
+    }
     item->value_len = value.len;
     count_in(store, item);
 }
@@ -173,8 +181,9 @@ size_t kv_store_append(struct kv_store *store, struct kv_slice key,
 
     (void)kv_store_get(store, key, &old);
     item = open_item(store, key, old.len + tail.len);
-    if (tail.len > 0)
+    if (tail.len > 0) {
         memcpy(value_of(item) + item->value_len, tail.data, tail.len);
+    }
     item->value_len += tail.len;
     count_in(store, item);
     return item->value_len;
@@ -185,8 +194,9 @@ int kv_store_delete(struct kv_store *store, struct kv_slice key)
     struct kv_item **link = find(store, kv_hash(key_seed, key), key);
     struct kv_item *item = *link;
 
-    if (item == NULL)
+    if (item == NULL) {
         return 0;
+    }
     count_out(store, item);
     *link = item->next;
     free(item);
@@ -211,11 +221,12 @@ void kv_store_each(const struct kv_store *store,
 uint64_t kv_store_digest(const struct kv_store *store)
 {
     /* The count tells an empty store from one whose hashes cancel out. */
-    uint64_t words[2] = {store->sum, store->len};
+    const uint64_t words[2] = {store->sum, store->len};
     uint8_t bytes[16];
     struct kv_slice slice = {bytes, sizeof bytes};
 
-    for (size_t i = 0; i < sizeof bytes; i++)
+    for (size_t i = 0; i < sizeof bytes; i++) {
         bytes[i] = (uint8_t)(words[i / 8] >> (8 * (i % 8)));
+    }
     return kv_hash(key_seed, slice);
 }

@@ -29,8 +29,9 @@ static void answer(struct kv_pipeline *pipeline, uint64_t serial,
 static void assert_sent(struct kv_buffer *out, const char *expected)
 {
     assert_int_equal(kv_buffer_len(out), strlen(expected));
-    if (expected[0] != '\0')
+    if (expected[0] != '\0') {
         assert_memory_equal(kv_buffer_data(out), expected, strlen(expected));
+    }
     kv_buffer_clear(out);
 }
 
@@ -201,8 +202,9 @@ static void it_is_full_at_its_limits(void **state)
     push(&pipeline, "0123456789", 10);
     assert_true(kv_pipeline_full(&pipeline, 10));
     assert_false(kv_pipeline_full(&pipeline, 11));
-    while (!kv_pipeline_full(&pipeline, 1000000))
+    while (!kv_pipeline_full(&pipeline, 1000000)) {
         push(&pipeline, "x", 10);
+    }
     assert_int_equal(pipeline.tail - pipeline.head, KV_PIPELINE_REQUESTS_MAX);
     for (uint64_t i = pipeline.head; i != pipeline.tail; i++) {
         hand_over(&pipeline, 1, i == 1 ? "0123456789" : "x");

@@ -53,8 +53,9 @@ static void feed(struct log *log, const char *data, size_t len, size_t split)
         enum kv_resp_status status = KV_RESP_COMMAND;
         uint8_t *next = malloc(ends[i] - from + 1);
         /* Unquoted in place: what was changed stays changed. */
-        if (copied > 0)
+        if (copied > 0) {
             memcpy(next, copy, copied);
+        }
         memcpy(next + copied, data + from + copied, ends[i] - from - copied);
         free(copy);
         copy = realloc(next, ends[i] - from > 0 ? ends[i] - from : 1);
@@ -68,8 +69,9 @@ static void feed(struct log *log, const char *data, size_t len, size_t split)
                 kv_resp_free(&resp);
                 return;
             }
-            if (status != KV_RESP_COMMAND)
+            if (status != KV_RESP_COMMAND) {
                 continue;
+            }
             note_command(log, &resp);
             assert_true(resp.consumed <= copied);
             from += resp.consumed;
@@ -148,8 +150,9 @@ static void garbage_is_an_error_in_words_of_redis(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_parses(cases[i].data, strlen(cases[i].data), cases[i].error);
+    }
 }
 
 static void an_endless_line_is_refused(void **state)
@@ -231,8 +234,9 @@ static void integers_are_read_as_strictly_as_redis_does(void **state)
     int64_t value = 7;
 
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(integer(wrong[i], &value), -1);
+    }
     assert_int_equal(integer("0", &value), 0);
     assert_true(value == 0);
     assert_int_equal(integer("-17", &value), 0);

@@ -54,8 +54,9 @@ static void step(struct model *model, struct kv_store *store, uint64_t *seed)
     uint8_t bytes[VALUE_MAX];
     struct kv_slice value = {bytes, draw(seed, VALUE_MAX)};
 
-    for (size_t at = 0; at < value.len; at++)
+    for (size_t at = 0; at < value.len; at++) {
         bytes[at] = (uint8_t)draw(seed, 256);
+    }
     if (what == 0) {
         assert_int_equal(kv_store_delete(store, key), model->is_there[i]);
         model->is_there[i] = 0;
@@ -86,8 +87,9 @@ static void assert_same(const struct model *model, const struct kv_store *store)
         struct kv_slice value = {model->values[i], model->lens[i]};
 
         assert_int_equal(kv_store_get(store, key, &found), model->is_there[i]);
-        if (!model->is_there[i])
+        if (!model->is_there[i]) {
             continue;
+        }
         len++;
         assert_int_equal(found.len, value.len);
         assert_memory_equal(found.data, value.data, value.len);
@@ -109,8 +111,9 @@ static void the_table_grows_and_agrees_with_a_model(void **state)
     kv_store_init(&store);
     for (int i = 1; i <= MODEL_STEPS; i++) {
         step(model, &store, &seed);
-        if (i % (MODEL_STEPS / 4) == 0)
+        if (i % (MODEL_STEPS / 4) == 0) {
             assert_same(model, &store);
+        }
     }
     kv_store_free(&store);
     free(model);
@@ -167,8 +170,9 @@ static void encode(struct kv_buffer *op, int code, size_t len,
 {
     kv_buffer_clear(op);
     kv_op_begin(op, code);
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++) {
         kv_op_argument(op, slice(arguments[i]));
+    }
 }
 
 static struct kv_slice bytes_of(const struct kv_buffer *buffer)
@@ -314,8 +318,9 @@ static void bytes_of_the_log_are_checked(void **state)
 
     (void)state;
     encode(&op, KV_OP_SET, 2, arguments);
-    for (size_t len = 0; len < kv_buffer_len(&op); len++)
+    for (size_t len = 0; len < kv_buffer_len(&op); len++) {
         assert_int_equal(check(kv_buffer_data(&op), len), KV_OP_ERR_FORMAT);
+    }
     assert_int_equal(check(kv_buffer_data(&op), kv_buffer_len(&op)), KV_OP_SET);
     encode(&op, KV_OP_SET, 3, arguments);
     assert_int_equal(kv_op_check(bytes_of(&op)), KV_OP_ERR_FORMAT);
@@ -370,8 +375,9 @@ static void random_operations_are_run_or_refused(void **state)
         uint8_t *bytes = malloc(len > 0 ? len : 1);
         struct kv_slice op = {bytes, len};
 
-        for (size_t at = 0; at < len; at++)
+        for (size_t at = 0; at < len; at++) {
             bytes[at] = (uint8_t)draw(&seed, at == 0 ? 2 : at == 1 ? 15 : 9);
+        }
         kv_buffer_clear(&reply);
         if (kv_op_check(op) > 0) {
             kv_op_run(&store, op, &reply);
@@ -425,9 +431,10 @@ static void patterns_match_as_redis_does(void **state)
         int match =
             kv_glob_match(slice(cases[i].pattern), slice(cases[i].text));
 
-        if (match != cases[i].match)
+        if (match != cases[i].match) {
             fail_msg("'%s' against '%s' gives %d", cases[i].pattern,
                      cases[i].text, match);
+        }
     }
 }
 
