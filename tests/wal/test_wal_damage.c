@@ -325,7 +325,7 @@ static void a_shortened_segment_is_refused_at_every_length(void **state)
     wal_store_free(&store);
 }
 
-/* Write [vote, entry], sync, then [first, vote for `third`] and tear `first`. */
+/* Write [vote], sync, then [entry, vote], and tear the entry. */
 static size_t tear_two(struct wal_store *store, uint32_t first_len,
                        uint8_t *old)
 {
