@@ -104,8 +104,9 @@ CRAFT_INTERNAL int craft_persist_ended(struct craft_node *node, uint64_t ticket)
     }
     if (CRAFT_UNLIKELY(persist->full) &&
         persist->durable.match == node->log.last) {
-        persist->full = false;
-        persist->stuck = false; /* else no hard state would go out again */
+        persist->full = false; /* so no tick asks again: ask now */
+        persist->stuck = false;
+        craft_changed(node, CRAFT_FACT_HARD_STATE);
     }
     persist_moved(node);
     return 0;

@@ -1,0 +1,99 @@
+/* Records whose endings come out of the usual order. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "craft.h"
+
+#include <cmocka.h>
+
+/* A pulled node of three voters, started, with its first record open. */
+static craft_node *open_node(void)
+{
+    craft_member members[3];
+    craft_config config;
+    craft_node *node = NULL;
+
+    memset(members, 0, sizeof members);
+    for (size_t i = 0; i < 3; i++) {
+        members[i].id = i + 1;
+        members[i].role = CRAFT_MEMBER_VOTER;
+    }
+    craft_config_init(&config, sizeof config);
+    config.id = 1;
+    assert_int_equal(craft_node_new(&config, NULL, NULL, &node), 0);
+    assert_int_equal(craft_node_bootstrap(node, members, 3), 0);
+    assert_int_equal(craft_node_start(node), 0);
+    return node;
+}
+
+/* The next effect that is no event. */
+static craft_effect pull(craft_node *node)
+{
+    craft_effect effect;
+
+    do {
+        memset(&effect, 0, sizeof effect);
+        effect.struct_size = sizeof effect;
+        if (craft_next_effect(node, &effect) != 1) {
+            effect.kind = 0;
+        }
+    } while (effect.kind == CRAFT_EFFECT_EVENT);
+    return effect;
+}
+
+static void receive_vote(craft_node *node, craft_term term)
+{
+    craft_message message;
+
+    memset(&message, 0, sizeof message);
+    message.struct_size = sizeof message;
+    message.kind = CRAFT_MESSAGE_VOTE;
+    message.from = 2;
+    message.to = 1;
+    message.term = term;
+    message.as.vote.last_index = 1;
+    message.as.vote.last_term = 1;
+    assert_int_equal(craft_receive(node, &message), 0);
+}
+
+/*
+ * A vote meets a full disk while the record before it is still open. When that
+ * one ends well and leaves nothing else to write, no tick would ask again.
+ */
+static void a_vote_that_met_a_full_disk_goes_out_again(void **state)
+{
+    craft_node *node = open_node();
+    craft_effect effect = pull(node);
+
+    (void)state;
+    assert_int_equal(effect.kind, CRAFT_EFFECT_PERSIST);
+    assert_int_equal(effect.persist->ticket, 1);
+    receive_vote(node, 5);
+    effect = pull(node);
+    assert_int_equal(effect.kind, CRAFT_EFFECT_PERSIST);
+    assert_int_equal(effect.persist->ticket, 2);
+    assert_int_equal(craft_persisted(node, 2, CRAFT_ENDING_NOSPACE), 0);
+    assert_int_equal(pull(node).kind, 0);
+    assert_int_equal(craft_persisted(node, 1, CRAFT_ENDING_OK), 0);
+    effect = pull(node);
+    assert_int_equal(effect.kind, CRAFT_EFFECT_PERSIST);
+    assert_int_equal(effect.persist->term, 5);
+    assert_int_equal(effect.persist->voted_for, 2);
+    assert_int_equal(craft_persisted(node, effect.persist->ticket, 0), 0);
+    effect = pull(node);
+    assert_int_equal(effect.kind, CRAFT_EFFECT_SEND);
+    assert_int_equal(effect.message->as.vote_reply.granted, 1);
+    craft_node_free(node);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_vote_that_met_a_full_disk_goes_out_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
