@@ -22,7 +22,6 @@ struct rig *rig_new(craft_id id)
     rig->told = calloc(1, RIG_TEXT_MAX);
     assert_non_null(rig->text);
     assert_non_null(rig->told);
-    memset(rig_bytes, 'x', sizeof rig_bytes);
     craft_config_init(&rig->config, sizeof rig->config);
     rig->config.id = id;
     rig->config.group = 7;
@@ -298,6 +297,7 @@ void rig_entries(craft_entry *entries, size_t len, craft_index first,
                  craft_term term, size_t data_len)
 {
     assert_true(data_len <= sizeof rig_bytes);
+    memset(rig_bytes, 'x', data_len);
     memset(entries, 0, len * sizeof *entries);
     for (size_t i = 0; i < len; i++) {
         entries[i].index = first + i;
