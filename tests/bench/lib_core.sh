@@ -1,13 +1,13 @@
 # The core's part of tests/bench.sh.
 
-bench_runs=15 # of each time, a median
+bench_runs=25 # of each time, a median
 
-# core_rounds WORKLOAD: of one timed run, a tenth of a second or so.
+# core_rounds WORKLOAD: of one timed run, some hundredths of a second.
 core_rounds() {
     case $1 in
-    w1l) echo 200000 ;;
-    w2) echo 20000 ;;
-    w3) echo 128 ;;
+    w1l) echo 100000 ;;
+    w2) echo 10000 ;;
+    w3) echo 96 ;;
     esac
 }
 
@@ -17,7 +17,7 @@ core_value() {
 }
 
 core_instructions() {
-    rounds=$(($(core_rounds "$1") / 100 + 16))
+    rounds=$(($(core_rounds "$1") / 50 + 16))
     bench_instructions "$1" "$rounds" >"$bench_dir/$1.profile" || return 1
     echo "$1_core_ir $(bench_sum core "$bench_dir/$1.profile") instructions"
     echo "$1_codec_ir $(bench_sum codec "$bench_dir/$1.profile") instructions"
@@ -72,6 +72,8 @@ core_allocations() {
             $1 == "allocs" { allocs = $2 }
             END { printf "%s %g allocations\n", name, allocs / entries }
         ' "$bench_dir/run.txt"
+        echo "${workload}_node_bytes $(core_value peak \
+            <"$bench_dir/run.txt") bytes"
     done
 }
 
