@@ -196,22 +196,25 @@ static void node_halt(struct craft_node *node)
     craft_health_tell(node, CRAFT_EVENT_STORAGE, CRAFT_ENDING_ERROR, 0);
 }
 
+/* An ending of what ended before, or was voided, says nothing new. */
 static int persist_failed(struct craft_node *node, uint64_t ticket, int ending)
 {
-    int rv = CRAFT_ERR_INVALID;
-
-    if (ending == CRAFT_ENDING_NOSPACE) {
-        rv = craft_persist_voided(node, ticket);
-        if (rv == 0) {
-            craft_health_tell(node, CRAFT_EVENT_STORAGE, ending, 0);
-        }
-    } else if (ending == CRAFT_ENDING_ERROR) {
-        rv = ticket > 0 && ticket < node->persist.next ? 0 : CRAFT_ERR_TICKET;
-        if (rv == 0) {
-            node_halt(node);
-        }
+    if (ending != CRAFT_ENDING_NOSPACE && ending != CRAFT_ENDING_ERROR) {
+        return CRAFT_ERR_INVALID;
     }
-    return rv;
+    if (ticket == 0 || ticket >= node->persist.next) {
+        return CRAFT_ERR_TICKET;
+    }
+    if (!craft_persist_open(node, ticket)) {
+        return 0;
+    }
+    if (ending == CRAFT_ENDING_ERROR) {
+        node_halt(node);
+        return 0;
+    }
+    craft_persist_voided(node, ticket);
+    craft_health_tell(node, CRAFT_EVENT_STORAGE, ending, 0);
+    return 0;
 }
 
 int craft_persisted(craft_node *node, uint64_t ticket, int ending)

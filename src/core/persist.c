@@ -112,19 +112,22 @@ CRAFT_INTERNAL int craft_persist_ended(struct craft_node *node, uint64_t ticket)
     return 0;
 }
 
-CRAFT_INTERNAL int craft_persist_voided(struct craft_node *node,
-                                        uint64_t ticket)
+CRAFT_INTERNAL bool craft_persist_open(const struct craft_node *node,
+                                       uint64_t ticket)
+{
+    const struct craft_persistence *persist = &node->persist;
+
+    return ticket >= persist->oldest && ticket < persist->next &&
+           persist->tickets[ticket & persist->mask].era != CRAFT_ERA_VOIDED;
+}
+
+CRAFT_INTERNAL void craft_persist_voided(struct craft_node *node,
+                                         uint64_t ticket)
 {
     struct craft_persistence *persist = &node->persist;
     struct craft_stored before;
 
-    if (ticket == 0 || ticket >= persist->next) {
-        return CRAFT_ERR_TICKET;
-    }
-    if (ticket < persist->oldest ||
-        persist->tickets[ticket & persist->mask].era == CRAFT_ERA_VOIDED) {
-        return 0;
-    }
+    CRAFT_ASSERT(craft_persist_open(node, ticket));
     /*
      * Earlier tickets stay open. The voided keep their numbers, so that an
      * ending of one that comes late cannot end a new ticket.
@@ -143,7 +146,6 @@ CRAFT_INTERNAL int craft_persist_voided(struct craft_node *node,
     persist->retry = false;
     persist_moved(node);
     craft_changed(node, CRAFT_FACT_HARD_STATE | CRAFT_FACT_STORAGE);
-    return 0;
 }
 
 CRAFT_INTERNAL void craft_persist_retry(struct craft_node *node)

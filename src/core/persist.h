@@ -31,9 +31,13 @@ CRAFT_INTERNAL void craft_persist_settle(struct craft_node *node);
 CRAFT_INTERNAL int craft_persist_ended(struct craft_node *node,
                                        uint64_t ticket);
 
-/* A ticket and all later ones were not written for want of space. */
-CRAFT_INTERNAL int craft_persist_voided(struct craft_node *node,
-                                        uint64_t ticket);
+/* Is the ticket out: neither covered by the end of a later one, nor voided? */
+CRAFT_INTERNAL bool craft_persist_open(const struct craft_node *node,
+                                       uint64_t ticket);
+
+/* An open ticket and all later ones were not written for want of space. */
+CRAFT_INTERNAL void craft_persist_voided(struct craft_node *node,
+                                         uint64_t ticket);
 
 /* A tick passed: a full disk is tried again. */
 CRAFT_INTERNAL void craft_persist_retry(struct craft_node *node);
