@@ -455,6 +455,50 @@ static void a_time_out_without_memory_tries_again_at_the_next_tick(void **state)
     rig_free(rig);
 }
 
+/* Postponed, all that an input causes is settled by the release. */
+static void release_sealed(struct rig *rig)
+{
+    rig->memory.sealed = true;
+    assert_int_equal(craft_release(rig->node), 0);
+    rig->memory.sealed = false;
+    rig_run(rig);
+}
+
+static void settling_needs_no_memory(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_entry entries[20];
+    craft_append payload = {1, 1, 3, entries, 20};
+    craft_message reply;
+    uint8_t blob[400];
+
+    (void)state;
+    rig_found(rig, 3);
+    for (craft_term term = 2; term < 40; term += 2) {
+        assert_int_equal(craft_hold(rig->node), 0);
+        assert_int_equal(craft_campaign(rig->node), 0);
+        release_sealed(rig);
+        reply = rig_message(rig, CRAFT_MESSAGE_VOTE_REPLY, 3, term);
+        reply.as.vote_reply.granted = 1;
+        assert_int_equal(craft_hold(rig->node), 0);
+        assert_int_equal(craft_receive(rig->node, &reply), 0);
+        reply.from = 2; /* two others are a majority of up to five */
+        assert_int_equal(craft_receive(rig->node, &reply), 0);
+        release_sealed(rig);
+        assert_int_equal(rig_status(rig).role, CRAFT_ROLE_LEADER);
+        rig_entries(entries, 20, 2, term + 1, 100);
+        entries[7].kind = CRAFT_ENTRY_CONFIGURATION;
+        entries[7].data = blob;
+        entries[7].data_len = rig_blob(3 + term % 3, blob, sizeof blob);
+        payload.commit = 1;
+        assert_int_equal(craft_hold(rig->node), 0);
+        assert_int_equal(rig_append(rig, 2, term + 1, &payload), 0);
+        release_sealed(rig);
+        assert_int_equal(rig_status(rig).last_index, 21);
+    }
+    rig_free(rig);
+}
+
 /* A node that is stopped or freed asks for nothing. */
 static void the_end_needs_no_memory(void **state)
 {
@@ -484,6 +528,7 @@ int main(void)
         cmocka_unit_test(a_fetch_survives_every_refusal),
         cmocka_unit_test(
             a_time_out_without_memory_tries_again_at_the_next_tick),
+        cmocka_unit_test(settling_needs_no_memory),
         cmocka_unit_test(the_end_needs_no_memory),
     };
 
