@@ -27,12 +27,27 @@ CRAFT_INTERNAL bool craft_health_yields(const struct craft_node *node)
     return node->standing.role == CRAFT_ROLE_LEADER && node->persist.full;
 }
 
+/* Peers that began to probe or to replicate, as the leader has them. */
+static void tell_turned(struct craft_node *node)
+{
+    struct craft_peers *peers = &node->peers;
+
+    while (peers->turned != 0) {
+        const struct craft_peer *peer =
+            &peers->slots[craft_peers_lowest(peers->turned)];
+
+        peers->turned &= peers->turned - 1;
+        craft_health_tell(node, CRAFT_EVENT_PEER, peer->progress, peer->id);
+    }
+}
+
 CRAFT_INTERNAL bool craft_health_derive(struct craft_node *node)
 {
     craft_event *event = &node->out.event;
     struct craft_level *level;
     uint32_t kind;
 
+    tell_turned(node);
     if (node->health.pending == 0) {
         node->due &= ~(uint32_t)CRAFT_DERIVE_EVENT;
         return false;

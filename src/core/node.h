@@ -136,7 +136,7 @@ struct craft_stored {
     craft_id voted_for;
 };
 
-/* core/persist.c: DESIGN "one persist record"; thesis 3.8, 10.2.1. */
+/* core/persist.c: the one record for the disk; thesis 3.8, 10.2.1. */
 struct craft_persistence {
     struct craft_stored durable;  /* after the newest ticket that ended OK */
     struct craft_stored *tickets; /* ring, ticket t at t & mask */

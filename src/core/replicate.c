@@ -76,6 +76,13 @@ static void peer_wants(struct craft_node *node, uint32_t slot)
     craft_changed(node, CRAFT_FACT_PEER_WANTS);
 }
 
+/* Its progress is another: the host may want to know. */
+static void peer_turned(struct craft_node *node, uint32_t slot)
+{
+    node->peers.turned |= (uint64_t)1 << slot;
+    craft_changed(node, CRAFT_FACT_EVENT);
+}
+
 /*
  * The peer lacks the entry before those sent. Of a stale or reordered refusal
  * nothing follows: while replicating it must concern what is not matched yet;
@@ -93,6 +100,7 @@ static void reply_rejected(struct craft_node *node, uint32_t slot,
     if (peer->progress == CRAFT_PROGRESS_REPLICATE) {
         if (reply->rejected_index < peer->next_index) {
             craft_peer_probe(peer, peer->match_index + 1);
+            peer_turned(node, slot);
             peer_wants(node, slot);
         }
         return;
@@ -140,6 +148,7 @@ static void reply_accepted(struct craft_node *node, uint32_t slot,
             return; /* the question is still open */
         }
         craft_peer_replicate(peer);
+        peer_turned(node, slot);
     } else if (advanced) {
         craft_peer_acknowledged(peer);
     }
@@ -182,6 +191,9 @@ CRAFT_INTERNAL int craft_replicate_unreachable(struct craft_node *node,
     }
     peer = &node->peers.slots[slot];
     if (node->standing.role == CRAFT_ROLE_LEADER) {
+        if (peer->progress == CRAFT_PROGRESS_REPLICATE) {
+            peer_turned(node, slot);
+        }
         craft_peer_probe(peer, peer->match_index + 1);
         peer->paused = 1; /* the next heartbeat asks */
     }

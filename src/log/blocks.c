@@ -4,6 +4,7 @@
 #define SLOTS_MIN 2u
 #define SEGMENT_MIN 208u
 #define SEGMENT_MAX 65536u
+#define SEGMENT_SPARE 16u /* a no-op fits behind the entry that asked */
 #define RUNS_MIN 2u
 
 static struct craft_block *block_new(struct craft_log *log, size_t size)
@@ -195,11 +196,11 @@ static struct craft_block *segment_take(struct craft_log *log, size_t space)
         size = log->newest->size < SEGMENT_MAX / 2 ? log->newest->size * 2
                                                    : SEGMENT_MAX;
     }
-    if (space > SIZE_MAX - sizeof(struct craft_block)) {
+    if (space > SIZE_MAX - sizeof(struct craft_block) - SEGMENT_SPARE) {
         return NULL;
     }
     if (space > size - sizeof(struct craft_block)) {
-        size = space + sizeof(struct craft_block);
+        size = space + sizeof(struct craft_block) + SEGMENT_SPARE;
     }
     return block_new(log, size);
 }

@@ -114,6 +114,7 @@ CRAFT_INTERNAL void craft_peers_clear(struct craft_peers *peers)
     peers->want_vote = 0;
     peers->refuse_vote = 0;
     peers->refuse_append = 0;
+    peers->turned = 0;
     peers->granted = 0;
     peers->refused = 0;
     peers->strangers_len = 0;

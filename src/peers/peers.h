@@ -59,6 +59,8 @@ struct craft_peers {
     uint64_t refuse_vote;    /* to be told: a vote is refused */
     uint64_t refuse_append;  /* to be told: an append of an old term is */
 
+    uint64_t turned; /* began to probe or to replicate: to be told */
+
     uint64_t granted; /* votes of this term, thesis 3.4 */
     uint64_t refused;
 
