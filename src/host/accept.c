@@ -113,7 +113,8 @@ static uint32_t judge(const struct craft_links *links,
     if (hello->from == links->config.id) {
         return CRAFT_REFUSAL_SELF;
     }
-    if (!craft_links_knows(links, hello->from)) {
+    /* A server that waits to be added cannot know who will add it. */
+    if (!craft_links_knows(links, hello->from) && links->lineage != 0) {
         return CRAFT_REFUSAL_STRANGER;
     }
     if (hello->lineage != 0 && links->lineage != 0 &&
@@ -163,6 +164,7 @@ static int answer_hello(struct craft_accepted *accepted,
 {
     struct craft_links *links = accepted->links;
     struct craft_welcome welcome = {0};
+    struct craft_peer_link *peer;
     uint8_t bytes[CRAFT_GREETING_LEN_MAX];
     size_t len;
 
@@ -188,7 +190,10 @@ static int answer_hello(struct craft_accepted *accepted,
     }
     accepted->from = hello->from;
     replace_older(accepted);
-    craft_dial_encourage(craft_links_peer(links, hello->from), hello->process);
+    peer = craft_links_peer(links, hello->from);
+    if (peer != NULL) {
+        craft_dial_encourage(peer, hello->process);
+    }
     return 0;
 }
 

@@ -266,6 +266,26 @@ static void stranger_is_refused_with_a_reason(void **state)
     assert_non_null(strstr(cluster->servers[0].warning, "link protocol"));
 }
 
+/* It learns its cluster from the leader that adds it, whoever that is. */
+static void
+server_that_waits_to_be_added_welcomes_anybody_of_its_group(void **state)
+{
+    struct cluster *cluster = *state;
+    struct craft_hello hello;
+    struct craft_welcome welcome;
+
+    cluster->options.flags = CRAFT_HOST_JOIN;
+    (void)open_first(cluster);
+    hello = good_hello(cluster);
+    hello.from = 9;
+    hello.lineage = 12345;
+    (void)close(greet(cluster, &hello, &welcome));
+    assert_int_equal(welcome.code, CRAFT_REFUSAL_NONE);
+    hello.group = 1;
+    (void)close(greet(cluster, &hello, &welcome));
+    assert_int_equal(welcome.code, CRAFT_REFUSAL_GROUP);
+}
+
 static void hello_in_single_bytes_is_taken(void **state)
 {
     struct fleet *cluster = *state;
@@ -696,6 +716,9 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(stranger_is_refused_with_a_reason,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            server_that_waits_to_be_added_welcomes_anybody_of_its_group, set_up,
+            tear_down),
         cmocka_unit_test_setup_teardown(hello_in_single_bytes_is_taken, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(garbage_is_closed_without_an_answer,
