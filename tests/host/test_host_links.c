@@ -270,19 +270,19 @@ static void stranger_is_refused_with_a_reason(void **state)
 static void
 server_that_waits_to_be_added_welcomes_anybody_of_its_group(void **state)
 {
-    struct cluster *cluster = *state;
+    struct fleet *fleet = *state;
     struct craft_hello hello;
     struct craft_welcome welcome;
 
-    cluster->options.flags = CRAFT_HOST_JOIN;
-    (void)open_first(cluster);
-    hello = good_hello(cluster);
+    fleet->options.flags = CRAFT_HOST_JOIN;
+    (void)open_first(fleet);
+    hello = good_hello(fleet);
     hello.from = 9;
     hello.lineage = 12345;
-    (void)close(greet(cluster, &hello, &welcome));
+    (void)close(greet(fleet, &hello, &welcome));
     assert_int_equal(welcome.code, CRAFT_REFUSAL_NONE);
     hello.group = 1;
-    (void)close(greet(cluster, &hello, &welcome));
+    (void)close(greet(fleet, &hello, &welcome));
     assert_int_equal(welcome.code, CRAFT_REFUSAL_GROUP);
 }
 
