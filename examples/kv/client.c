@@ -16,7 +16,6 @@ enum {
     READ_BYTES = 16 * 1024,
     KEPT_BYTES = 64 * 1024,        /* memory of an idle buffer */
     OUT_BYTES_PAUSE = 1024 * 1024, /* replies to be sent */
-    OPS_BYTES_PAUSE = 1024 * 1024, /* operations without an answer */
     FRAMING_MAX = 8                /* wire bytes per byte of operation */
 };
 
@@ -66,7 +65,7 @@ void kv_client_close(struct kv_client *client)
 static int may_parse(const struct kv_client *client)
 {
     return !client->closing && kv_buffer_len(&client->out) < OUT_BYTES_PAUSE &&
-           !kv_pipeline_full(&client->pipeline, OPS_BYTES_PAUSE);
+           !kv_pipeline_full(&client->pipeline);
 }
 
 /* The stream cannot be read any further: say why, then close. */

@@ -576,13 +576,15 @@ static void make_request(struct kv_client *client)
                            (uint64_t)server->options->timeout_ms * 1000000;
     uint64_t serial = kv_pipeline_push(pipeline, deadline_ns);
     size_t len = kv_pipeline_find(pipeline, serial)->op_len;
+    uint8_t *bytes =
+        kv_buffer_data(&pipeline->ops) + kv_buffer_len(&pipeline->ops) - len;
+    struct kv_slice op = {bytes, len};
     struct kv_op_origin origin;
 
     origin.life = server->life;
     origin.token = kv_replica_token(client, serial);
-    kv_op_stamp(kv_buffer_data(&pipeline->ops) + kv_buffer_len(&pipeline->ops) -
-                    len,
-                origin);
+    kv_op_stamp(bytes, origin);
+    kv_pipeline_expect(pipeline, serial, kv_op_reply_bytes(&server->store, op));
 }
 
 void kv_command_run(struct kv_client *client, const struct kv_slice *args,

@@ -405,3 +405,23 @@ void kv_op_run(struct kv_store *store, struct kv_slice op,
 
     operations[op.data[1]].run(store, &arguments, reply);
 }
+
+size_t kv_op_reply_bytes(const struct kv_store *store, struct kv_slice op)
+{
+    struct cursor keys = {op.data + KV_OP_HEAD_LEN, op.data + op.len};
+    struct kv_slice key;
+    struct kv_slice value;
+    size_t bytes = 0;
+    int code = op.data[1];
+
+    if (code == KV_OP_KEYS) {
+        return store->bytes;
+    }
+    while ((code == KV_OP_GET || code == KV_OP_MGET) &&
+           next(&keys, &key) == 1) {
+        if (kv_store_get(store, key, &value)) {
+            bytes += value.len;
+        }
+    }
+    return bytes;
+}

@@ -76,6 +76,12 @@ struct kv_op_origin kv_op_origin(struct kv_slice op);
 /* 1 for a code that leaves the store as it is: needless when nobody waits. */
 int kv_op_only_reads(int code);
 
+/*
+ * About how long the reply would be, were it run now. A client that asks for
+ * much is not allowed to ask for more before it was answered.
+ */
+size_t kv_op_reply_bytes(const struct kv_store *store, struct kv_slice op);
+
 /* Carry out what kv_op_check() took; appends exactly one reply. */
 void kv_op_run(struct kv_store *store, struct kv_slice op,
                struct kv_buffer *reply);

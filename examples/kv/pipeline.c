@@ -36,6 +36,7 @@ void kv_pipeline_drop(struct kv_pipeline *pipeline)
     pipeline->next = pipeline->tail;
     pipeline->timed = pipeline->tail;
     pipeline->open = 0;
+    pipeline->expected_bytes = 0;
     pipeline->ops_at += kv_buffer_len(&pipeline->ops);
     kv_buffer_free(&pipeline->ops);
 }
@@ -50,10 +51,11 @@ void kv_pipeline_free(struct kv_pipeline *pipeline)
     pipeline->ring = NULL;
 }
 
-int kv_pipeline_full(const struct kv_pipeline *pipeline, size_t bytes_max)
+int kv_pipeline_full(const struct kv_pipeline *pipeline)
 {
     return pipeline->tail - pipeline->head >= KV_PIPELINE_REQUESTS_MAX ||
-           kv_buffer_len(&pipeline->ops) >= bytes_max;
+           kv_buffer_len(&pipeline->ops) >= KV_PIPELINE_OPS_MAX ||
+           pipeline->expected_bytes >= KV_PIPELINE_EXPECTED_MAX;
 }
 
 static void grow(struct kv_pipeline *pipeline)
@@ -88,7 +90,15 @@ uint64_t kv_pipeline_push(struct kv_pipeline *pipeline, uint64_t deadline_ns)
     request->op_at = from;
     request->op_len = (uint32_t)(end - from);
     request->deadline_ns = deadline_ns;
+    request->expected_bytes = 0;
     return pipeline->tail++;
+}
+
+void kv_pipeline_expect(struct kv_pipeline *pipeline, uint64_t serial,
+                        size_t bytes)
+{
+    at(pipeline, serial)->expected_bytes = bytes;
+    pipeline->expected_bytes += bytes;
 }
 
 struct kv_request *kv_pipeline_find(struct kv_pipeline *pipeline,
@@ -175,6 +185,7 @@ static void pop(struct kv_pipeline *pipeline, struct kv_buffer *out)
                          kv_buffer_len(&request->reply));
         kv_buffer_free(&request->reply);
     }
+    pipeline->expected_bytes -= request->expected_bytes;
     kv_buffer_consume(&pipeline->ops, request->op_len);
     pipeline->ops_at += request->op_len;
     kv_buffer_trim(&pipeline->ops, OPS_KEPT);

@@ -34,6 +34,7 @@ struct kv_request {
     uint32_t state;         /* enum kv_request_state */
     uint32_t op_len;        /* 0 for a command that is answered at once */
     uint64_t op_at;         /* in all bytes that ever went through `ops` */
+    size_t expected_bytes;  /* of the reply */
     uint64_t deadline_ns;   /* not before that of an older one */
     struct kv_buffer reply; /* until it is the oldest */
 };
@@ -41,19 +42,23 @@ struct kv_request {
 struct kv_pipeline {
     struct kv_request *ring; /* [mask + 1] */
     uint64_t mask;
-    uint64_t head;        /* oldest serial without an answer sent */
-    uint64_t next;        /* none before it is waiting */
-    uint64_t tail;        /* one past the newest */
-    uint64_t timed;       /* none before it still has a deadline to meet */
-    size_t open;          /* requests that are open */
-    uint64_t route;       /* of the open ones */
-    uint64_t sent_term;   /* term of its leader; 0 = proposed by this server */
-    struct kv_buffer ops; /* encoded, of the requests from head on */
-    uint64_t ops_at;      /* place of its first byte, as in op_at */
+    uint64_t head;         /* oldest serial without an answer sent */
+    uint64_t next;         /* none before it is waiting */
+    uint64_t tail;         /* one past the newest */
+    uint64_t timed;        /* none before it still has a deadline to meet */
+    size_t open;           /* requests that are open */
+    uint64_t route;        /* of the open ones */
+    uint64_t sent_term;    /* term of its leader; 0 = proposed by this server */
+    struct kv_buffer ops;  /* encoded, of the requests from head on */
+    uint64_t ops_at;       /* place of its first byte, as in op_at */
+    size_t expected_bytes; /* of all replies */
 };
 
+/* What is enough to be full. */
 enum {
-    KV_PIPELINE_REQUESTS_MAX = 1024
+    KV_PIPELINE_REQUESTS_MAX = 1024,
+    KV_PIPELINE_OPS_MAX = 1024 * 1024,         /* bytes of operations */
+    KV_PIPELINE_EXPECTED_MAX = 4 * 1024 * 1024 /* bytes of replies */
 };
 
 void kv_pipeline_init(struct kv_pipeline *pipeline);
@@ -67,14 +72,18 @@ static inline int kv_pipeline_empty(const struct kv_pipeline *pipeline)
     return pipeline->head == pipeline->tail;
 }
 
-/* 1: no more requests for now. bytes_max: of operations kept. */
-int kv_pipeline_full(const struct kv_pipeline *pipeline, size_t bytes_max);
+/* 1: no more requests for now. */
+int kv_pipeline_full(const struct kv_pipeline *pipeline);
 
 /*
  * A new request, whose operation is what was appended to `ops` since the last
  * one. Returns its serial.
  */
 uint64_t kv_pipeline_push(struct kv_pipeline *pipeline, uint64_t deadline_ns);
+
+/* So long will the reply of this request be, about. */
+void kv_pipeline_expect(struct kv_pipeline *pipeline, uint64_t serial,
+                        size_t bytes);
 
 /* NULL when it has been answered and sent, or never was. */
 struct kv_request *kv_pipeline_find(struct kv_pipeline *pipeline,
