@@ -50,24 +50,35 @@ static uint32_t size_for(const struct craft_wal *wal, uint32_t len)
     return (need + CRAFT_WAL_SECTOR + 65536u + 4095u) & ~4095u;
 }
 
-int craft_wal_index_reserve(struct craft_wal *wal, size_t more)
+/* Under mutex: it moves what readers look at. */
+static int places_grow(struct craft_wal *wal)
 {
     struct craft_wal_index *index = &wal->shared.index;
     size_t cap = index->places_cap == 0 ? 256 : index->places_cap * 2;
-    struct craft_wal_place *places;
+    struct craft_wal_place *places = craft_wal_realloc(
+        wal, index->places, index->places_cap * sizeof *places,
+        cap * sizeof *places);
 
-    if (index->places_cap - index->places_len >= more) {
-        return 0;
-    }
-    places = craft_wal_realloc(wal, index->places,
-                               index->places_cap * sizeof *places,
-                               cap * sizeof *places);
     if (places == NULL) {
         return CRAFT_WAL_ERR_NOMEM;
     }
     index->places = places;
     index->places_cap = cap;
     return 0;
+}
+
+int craft_wal_index_reserve(struct craft_wal *wal, size_t more)
+{
+    const struct craft_wal_index *index = &wal->shared.index;
+    int rv = 0;
+
+    /* The writer alone changes it, so the writer may look without the lock. */
+    if (index->places_cap - index->places_len < more) {
+        (void)pthread_mutex_lock(&wal->mutex);
+        rv = places_grow(wal);
+        (void)pthread_mutex_unlock(&wal->mutex);
+    }
+    return rv;
 }
 
 /* ----------------------------------------------------------------- groups */
@@ -408,9 +419,10 @@ static int append(struct craft_wal *wal, const craft_persist *records,
 {
     struct group group = {.state = wal->shared.state};
     int stop;
-    int rv;
 
     do {
+        int rv;
+
         if (atomic_load(&wal->failed) != 0) {
             return CRAFT_WAL_ERR_FAILED;
         }

@@ -55,12 +55,13 @@ static int window_aim(struct craft_wal *wal, const struct view *view)
 {
     struct craft_wal_window *window = &wal->window;
     struct craft_wal_file file = window->file;
-    char name[CRAFT_WAL_NAME_MAX];
     uint64_t size;
     int rv = 0;
 
     if (file.handle == CRAFT_WAL_NO_FILE ||
         window->sequence != view->place.sequence) {
+        char name[CRAFT_WAL_NAME_MAX];
+
         craft_wal_file_close(wal, &window->file);
         craft_wal_segment_name(name, view->place.sequence);
         rv = craft_wal_file_open(wal, &file, name, 0);

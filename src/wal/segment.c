@@ -4,7 +4,7 @@
 #define STORE_TMP "store.tmp"
 #define STORE "store"
 /* A slot per block of a device: a write of one cannot hurt the other. */
-#define SLOT_BYTES 4096u
+#define SLOT_BYTES ((uint64_t)4096)
 #define SLOTS 2u
 
 /* --------------------------------------------------------------- segments */

@@ -289,7 +289,6 @@ static void wal_free(struct craft_wal *wal)
 /* The directory is there and nobody else uses it. */
 static int directory_take(struct craft_wal *wal)
 {
-    char path[CRAFT_WAL_PATH_MAX];
     struct craft_wal_problem problem = {
         .error = CRAFT_WAL_ERR_IO,
         .what = "cannot make the directory",
@@ -298,6 +297,8 @@ static int directory_take(struct craft_wal *wal)
     int rv = wal->files->make_directory(wal->files_ctx, wal->directory);
 
     if (rv == 0) {
+        char path[CRAFT_WAL_PATH_MAX];
+
         (void)snprintf(path, sizeof path, "%s/lock", wal->directory);
         problem.what = "cannot lock the store";
         rv = wal->files->lock(wal->files_ctx, path);
