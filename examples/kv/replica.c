@@ -125,6 +125,10 @@ void kv_replica_refused(struct kv_server *server, uint64_t token,
  * same everywhere up to that entry, and terms do not fall along it (thesis
  * 3.6): an entry of the earlier term would stand before it. So the commands
  * that a leader took with it are handed to the next.
+ *
+ * This rests on every entry passing through apply. A state that is installed
+ * as a whole may contain a command without showing it: what is open then has
+ * to be answered as unknown before its term is learned.
  */
 static void refuse_of_earlier_terms(struct kv_server *server)
 {
