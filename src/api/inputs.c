@@ -57,15 +57,21 @@ int craft_receive(craft_node *node, const craft_message *message)
 
 /* ---------------------------------------------------------------- proposals */
 
-/* What was received in the same hold may have changed who leads. */
-static void settle_first(struct craft_node *node)
+static void settle_now(struct craft_node *node)
 {
-    if ((node->due & CRAFT_SETTLE_ALL & ~(uint32_t)CRAFT_SETTLE_TIME) != 0) {
-        uint32_t time = node->due & CRAFT_SETTLE_TIME;
+    uint32_t time = node->due & CRAFT_SETTLE_TIME;
 
-        node->due &= ~(uint32_t)CRAFT_SETTLE_TIME;
-        craft_settle(node);
-        node->due |= time;
+    node->due &= ~(uint32_t)CRAFT_SETTLE_TIME; /* that comes last */
+    craft_settle(node);
+    node->due |= time;
+}
+
+/* What was received in the same hold may have changed who leads. */
+static inline void settle_first(struct craft_node *node)
+{
+    if (CRAFT_UNLIKELY((node->due & CRAFT_SETTLE_ALL &
+                        ~(uint32_t)CRAFT_SETTLE_TIME) != 0)) {
+        settle_now(node);
     }
 }
 

@@ -21,6 +21,13 @@
 #define CRAFT_INTERNAL
 #endif
 
+/* Of every proposal or acknowledgement: worth a copy in each caller. */
+#if defined(CRAFT_AMALGAMATION) && defined(__GNUC__)
+#define CRAFT_HOT static inline __attribute__((always_inline))
+#else
+#define CRAFT_HOT CRAFT_INTERNAL
+#endif
+
 #if defined(__GNUC__)
 #define CRAFT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define CRAFT_UNLIKELY(x) __builtin_expect(!!(x), 0)

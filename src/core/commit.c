@@ -1,6 +1,6 @@
 #include "core/commit.h"
 
-CRAFT_INTERNAL void craft_commit_settle(struct craft_node *node)
+CRAFT_HOT void craft_commit_settle(struct craft_node *node)
 {
     uint64_t reached[CRAFT_MEMBERS_MAX + 1];
     size_t len;

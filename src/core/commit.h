@@ -13,6 +13,6 @@
 #include "core/node.h"
 
 /* Count, if this server leads. */
-CRAFT_INTERNAL void craft_commit_settle(struct craft_node *node);
+CRAFT_HOT void craft_commit_settle(struct craft_node *node);
 
 #endif

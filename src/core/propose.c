@@ -7,21 +7,25 @@
  * pushes back as a slow quorum does. A command is always taken when nothing
  * waits.
  */
-static bool propose_over_limit(struct craft_node *node, size_t bytes)
+static bool over_limit_now(struct craft_node *node, size_t bytes)
 {
-    uint64_t max = node->config.uncommitted_bytes_max;
-    uint64_t waiting = node->log.end - node->proposals.applied_end;
+    uint64_t waiting;
 
-    if (CRAFT_LIKELY(waiting + bytes <= max)) {
-        return false;
-    }
     node->proposals.applied_end = craft_log_end(&node->log, node->apply.index);
     waiting = node->log.end - node->proposals.applied_end;
-    return waiting > 0 && waiting + bytes > max;
+    return waiting > 0 && waiting + bytes > node->config.uncommitted_bytes_max;
 }
 
-CRAFT_INTERNAL int craft_propose_check(struct craft_node *node, size_t commands,
-                                       size_t tokens, size_t data_len)
+/* By what was applied when that was last looked up, before it is again. */
+static inline bool propose_over_limit(struct craft_node *node, size_t bytes)
+{
+    return CRAFT_UNLIKELY(node->log.end - node->proposals.applied_end + bytes >
+                          node->config.uncommitted_bytes_max) &&
+           over_limit_now(node, bytes);
+}
+
+CRAFT_HOT int craft_propose_check(struct craft_node *node, size_t commands,
+                                  size_t tokens, size_t data_len)
 {
     if (node->standing.role != CRAFT_ROLE_LEADER) {
         return CRAFT_ERR_NOT_LEADER;
@@ -63,9 +67,8 @@ static int tokens_grow(struct craft_node *node, size_t tokens)
     return 0;
 }
 
-CRAFT_INTERNAL int craft_propose_reserve(struct craft_node *node,
-                                         size_t commands, size_t tokens,
-                                         size_t space)
+CRAFT_HOT int craft_propose_reserve(struct craft_node *node, size_t commands,
+                                    size_t tokens, size_t space)
 {
     int rv = craft_log_reserve(&node->log, commands, space, 1);
 
@@ -76,8 +79,8 @@ CRAFT_INTERNAL int craft_propose_reserve(struct craft_node *node,
     return rv;
 }
 
-CRAFT_INTERNAL void craft_propose_append(struct craft_node *node, uint32_t kind,
-                                         const craft_command *command)
+CRAFT_HOT void craft_propose_append(struct craft_node *node, uint32_t kind,
+                                    const craft_command *command)
 {
     struct craft_proposals *proposals = &node->proposals;
 

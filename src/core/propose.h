@@ -16,15 +16,14 @@
 #include "core/node.h"
 
 /* May these be taken, of so much data in all? 0 or the reason; then room. */
-CRAFT_INTERNAL int craft_propose_check(struct craft_node *node, size_t commands,
-                                       size_t tokens, size_t data_len);
-CRAFT_INTERNAL int craft_propose_reserve(struct craft_node *node,
-                                         size_t commands, size_t tokens,
-                                         size_t space);
+CRAFT_HOT int craft_propose_check(struct craft_node *node, size_t commands,
+                                  size_t tokens, size_t data_len);
+CRAFT_HOT int craft_propose_reserve(struct craft_node *node, size_t commands,
+                                    size_t tokens, size_t space);
 
 /* Append one entry of this leader's term; token 0 = not interested. */
-CRAFT_INTERNAL void craft_propose_append(struct craft_node *node, uint32_t kind,
-                                         const craft_command *command);
+CRAFT_HOT void craft_propose_append(struct craft_node *node, uint32_t kind,
+                                    const craft_command *command);
 
 CRAFT_INTERNAL void craft_propose_free(struct craft_node *node);
 

@@ -29,7 +29,7 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
                               const craft_message *message);
 
 /* Settle until nothing is left to settle. */
-CRAFT_INTERNAL void craft_settle(struct craft_node *node);
+CRAFT_HOT void craft_settle(struct craft_node *node);
 
 /*
  * Both doors: settle and hand out effects, to the hooks until nothing is left,

@@ -89,7 +89,7 @@ static void settle_all(struct craft_node *node)
     }
 }
 
-CRAFT_INTERNAL void craft_settle(struct craft_node *node)
+CRAFT_HOT void craft_settle(struct craft_node *node)
 {
     /* A leader's acknowledgements, most of all that is ever settled. */
     if (CRAFT_LIKELY((node->due & CRAFT_SETTLE_ALL) == CRAFT_SETTLE_COMMIT)) {

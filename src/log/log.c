@@ -125,9 +125,6 @@ static inline void cursor_put(struct log_cursor *cursor,
     slot->reserved = 0;
     slot->data = cursor->data;
     slot->data_len = data_len;
-    if (data_len > 0) {
-        memcpy(cursor->data, entry->data, data_len);
-    }
     cursor->data += craft_log_space(data_len);
     cursor->end += data_len + CRAFT_ENTRY_OVERHEAD;
     cursor->ends[at] = cursor->end;
@@ -152,6 +149,7 @@ static void append_batch(struct craft_log *log, const craft_entry *entries,
 {
     struct log_cursor cursor = cursor_begin(log, entries_len, space);
     craft_term term = log->last_term;
+    uint8_t *data;
 
     for (size_t i = 0; i < entries_len; i++) {
         if (CRAFT_UNLIKELY(entries[i].term != term)) {
@@ -160,7 +158,14 @@ static void append_batch(struct craft_log *log, const craft_entry *entries,
         }
         cursor_put(&cursor, &entries[i]);
     }
+    data = (uint8_t *)log->newest + log->newest->used;
     cursor_done(log, &cursor, space);
+    for (size_t i = 0; i < entries_len; i++) {
+        if (entries[i].data_len > 0) {
+            memcpy(data, entries[i].data, entries[i].data_len);
+        }
+        data += craft_log_space(entries[i].data_len);
+    }
 }
 
 /* One alone, which is not worth a cursor. */
@@ -208,9 +213,8 @@ CRAFT_INTERNAL void craft_log_append(struct craft_log *log,
     append_batch(log, entries, entries_len, space);
 }
 
-CRAFT_INTERNAL void craft_log_append_own(struct craft_log *log, craft_term term,
-                                         uint32_t kind,
-                                         const craft_command *command)
+CRAFT_HOT void craft_log_append_own(struct craft_log *log, craft_term term,
+                                    uint32_t kind, const craft_command *command)
 {
     append_one(log, term, kind, command);
 }

@@ -127,9 +127,9 @@ CRAFT_INTERNAL void craft_log_append(struct craft_log *log,
                                      size_t entries_len, size_t space);
 
 /* Append one entry of this server's own, with its token. */
-CRAFT_INTERNAL void craft_log_append_own(struct craft_log *log, craft_term term,
-                                         uint32_t kind,
-                                         const craft_command *command);
+CRAFT_HOT void craft_log_append_own(struct craft_log *log, craft_term term,
+                                    uint32_t kind,
+                                    const craft_command *command);
 
 /*
  * Entries at and after `from` go; 1 <= from <= last. With lent, the array

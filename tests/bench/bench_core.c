@@ -190,8 +190,10 @@ static void bench_make(struct server *server, uint32_t place)
     for (uint32_t i = 0; i < SERVERS; i++) {
         members[i].id = i + 1;
         members[i].role = CRAFT_MEMBER_VOTER;
-        members[i].address = (const uint8_t *)"127.0.0.1:7101";
-        members[i].address_len = 14;
+        if (server->host->workload != NULL) {
+            members[i].address = (const uint8_t *)"127.0.0.1:7101";
+            members[i].address_len = 14;
+        }
     }
     rv = craft_node_bootstrap(server->node, members, SERVERS);
     BENCH_CHECK(rv == 0);

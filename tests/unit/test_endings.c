@@ -201,6 +201,7 @@ static void an_error_halts_and_ends_every_token(void **state)
     assert_string_equal(rig_told(rig),
                         "done token=7 unknown index=3\n"
                         "done token=8 unknown index=4\n"
+                        "event peer value=1 id=2 term=2 index=2\n"
                         "event storage value=2 id=0 term=2 index=2\n");
     assert_true(rig_status(rig).flags & CRAFT_STATUS_HALTED);
     assert_int_equal(persisted(rig, rig->ticket, CRAFT_ENDING_OK),
