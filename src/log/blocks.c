@@ -73,6 +73,26 @@ static void block_reuse(struct craft_log *log, struct craft_block *block)
     log->spare = block;
 }
 
+/*
+ * Behind the segment with the last entry there is nothing but the newest one,
+ * which goes on being filled. Else the memory of tails that come and go would
+ * be kept until the cache is full, which may be never.
+ */
+CRAFT_INTERNAL void craft_log_retire_dead(struct craft_log *log)
+{
+    struct craft_block *keep = log->oldest;
+
+    while (keep != NULL && keep->last_index < log->last) {
+        keep = keep->next;
+    }
+    while (keep != NULL && keep != log->newest && keep->next != log->newest) {
+        struct craft_block *dead = keep->next;
+
+        keep->next = dead->next;
+        block_retire(log, dead);
+    }
+}
+
 CRAFT_INTERNAL void craft_log_reclaim(struct craft_log *log, uint64_t era)
 {
     while (log->retired != NULL && log->retired->retired_era < era) {

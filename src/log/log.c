@@ -240,6 +240,7 @@ CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,
         log->first = from; /* nothing of the rest was in memory */
     }
     log->end = craft_log_end(log, log->last);
+    craft_log_retire_dead(log);
 }
 
 CRAFT_INTERNAL craft_index craft_log_batch_slow(const struct craft_log *log,

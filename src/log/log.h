@@ -114,6 +114,9 @@ static inline int craft_log_reserve(struct craft_log *log, size_t entries,
 CRAFT_INTERNAL int craft_log_reserve_fresh(struct craft_log *log,
                                            size_t entries);
 
+/* After a truncation: retire the segments that hold no entry any more. */
+CRAFT_INTERNAL void craft_log_retire_dead(struct craft_log *log);
+
 /* Put the entries up to `last` into the fresh array; retire the one in use. */
 CRAFT_INTERNAL void craft_log_use_fresh(struct craft_log *log,
                                         craft_index last);
