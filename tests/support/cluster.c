@@ -362,7 +362,6 @@ static void node_begin(struct cluster_node *node)
     config.allocator.ctx = node;
     node->life++;
     node->next_ticket = 1;
-    node->memory = 0;
     node->halted = false;
     node->seen_term = 0;
     node->seen_commit = 0;

@@ -115,11 +115,12 @@ struct cluster_node {
     uint32_t seen_role;
 
     uint32_t holds;
-    uint32_t hooks_running;
+    uint32_t hooks_running; /* the life of the node whose hook runs, or 0 */
     bool pumping;
     bool may_allocate;
     bool halted;
-    size_t memory; /* bytes allocated */
+    size_t memory;        /* bytes allocated */
+    uint64_t allocations; /* that succeeded */
     size_t memory_most;
     uint32_t effects[8];                      /* by enum craft_effect_kind */
     craft_event events[CRAFT_EVENT_KIND_END]; /* the latest */
@@ -194,6 +195,7 @@ struct cluster {
     uint64_t random;
     uint32_t depth; /* of inputs running */
     bool trace;
+    bool blind; /* what is outside of history may be taken: judge no promise */
 
     /* Called inside every hook of every node, before it returns. */
     void (*inside)(struct cluster_node *node, uint32_t effect_kind);

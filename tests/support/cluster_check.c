@@ -94,7 +94,7 @@ static void node_check(struct cluster_node *node)
     if (broken != NULL) {
         cluster_fail(node->cluster, "%u: %s", node->position, broken);
     }
-    if (node->halted) {
+    if (node->halted || node->cluster->blind) {
         return;
     }
     rising_check(node, &status);

@@ -34,14 +34,19 @@ uint64_t cluster_sum(const craft_entry *entries, size_t entries_len)
 }
 
 /* Begin and end of every hook. */
-static void hook_begin(struct cluster_node *node, const craft_effect *effect)
+static uint32_t hook_begin(struct cluster_node *node,
+                           const craft_effect *effect)
 {
     struct cluster *cluster = node->cluster;
     craft_status status = cluster_look(node);
     char line[256];
 
     cluster_watch_commit(node, &status);
-    node->hooks_running++;
+    /* A node that is freed in its hook may have a successor by then. */
+    if (node->hooks_running == node->life) {
+        cluster_fail(cluster, "%u: a hook inside a hook", node->position);
+    }
+    node->hooks_running = node->life;
     node->effects[effect->kind]++;
     if (cluster->trace) {
         (void)craft_describe_effect(effect, line, sizeof line);
@@ -50,14 +55,17 @@ static void hook_begin(struct cluster_node *node, const craft_effect *effect)
     if (cluster->watch != NULL) {
         cluster->watch(node, effect);
     }
+    return node->life;
 }
 
-static void hook_end(struct cluster_node *node, uint32_t kind)
+static void hook_end(struct cluster_node *node, uint32_t kind, uint32_t life)
 {
     if (node->cluster->inside != NULL && node->node != NULL) {
         node->cluster->inside(node, kind);
     }
-    node->hooks_running--;
+    if (node->hooks_running == life) {
+        node->hooks_running = 0;
+    }
     node->may_allocate = false; /* the rest of this input delivers */
 }
 
@@ -105,13 +113,14 @@ static void on_send(void *host, const craft_message *message)
     struct cluster_node *node = host;
     craft_effect effect = {.kind = CRAFT_EFFECT_SEND, .message = message};
     uint64_t sum = message_sum(message);
-    uint32_t life = node->life;
+    uint32_t life = hook_begin(node, &effect);
 
-    hook_begin(node, &effect);
     message_check(node, message);
-    cluster_justify(node, message);
+    if (!node->cluster->blind) {
+        cluster_justify(node, message);
+    }
     cluster_send(node, message);
-    hook_end(node, CRAFT_EFFECT_SEND);
+    hook_end(node, CRAFT_EFFECT_SEND, life);
     if (node->node != NULL && node->life == life &&
         message_sum(message) != sum) {
         cluster_fail(node->cluster, "%u: a message changed inside its hook",
@@ -126,8 +135,8 @@ static void on_persist(void *host, const craft_persist *persist)
     struct cluster_node *node = host;
     craft_effect effect = {.kind = CRAFT_EFFECT_PERSIST, .persist = persist};
     uint64_t ticket = persist->ticket;
+    uint32_t life = hook_begin(node, &effect);
 
-    hook_begin(node, &effect);
     cluster_record_take(node, persist);
     if (node->disk_full && persist->entries_len > 0) {
         (void)cluster_persisted(node->cluster, node->position, ticket,
@@ -136,7 +145,7 @@ static void on_persist(void *host, const craft_persist *persist)
         (void)cluster_persisted(node->cluster, node->position, ticket,
                                 CRAFT_ENDING_OK);
     }
-    hook_end(node, CRAFT_EFFECT_PERSIST);
+    hook_end(node, CRAFT_EFFECT_PERSIST, life);
 }
 
 /* ------------------------------------------------------------------ apply */
@@ -189,8 +198,8 @@ static void on_apply(void *host, const craft_entry *entries, size_t entries_len)
     craft_effect effect = {.kind = CRAFT_EFFECT_APPLY,
                            .entries = entries,
                            .entries_len = entries_len};
+    uint32_t life = hook_begin(node, &effect);
 
-    hook_begin(node, &effect);
     if (node->batch != NULL || entries_len == 0) {
         cluster_fail(node->cluster, "%u: two batches to apply, or none",
                      node->position);
@@ -209,7 +218,7 @@ static void on_apply(void *host, const craft_entry *entries, size_t entries_len)
         (void)cluster_applied(node->cluster, node->position, node->batch_last,
                               CRAFT_ENDING_OK);
     }
-    hook_end(node, CRAFT_EFFECT_APPLY);
+    hook_end(node, CRAFT_EFFECT_APPLY, life);
 }
 
 int cluster_applied(struct cluster *cluster, uint32_t position,
@@ -227,7 +236,8 @@ int cluster_applied(struct cluster *cluster, uint32_t position,
                          position);
         }
         for (size_t i = 0; i < node->batch_len; i++) {
-            if (node->batch[i].index <= index && ending == CRAFT_ENDING_OK) {
+            if (node->batch[i].index <= index && ending == CRAFT_ENDING_OK &&
+                !cluster->blind) {
                 machine_take(node, &node->batch[i]);
             }
         }
@@ -327,8 +337,8 @@ static void on_fetch(void *host, const craft_fetch *fetch)
 {
     struct cluster_node *node = host;
     craft_effect effect = {.kind = CRAFT_EFFECT_FETCH, .fetch = fetch};
+    uint32_t life = hook_begin(node, &effect);
 
-    hook_begin(node, &effect);
     if (node->fetches_len == 2 || fetch->entries_max == 0) {
         cluster_fail(node->cluster, "%u: too many fetches, or of nothing",
                      node->position);
@@ -342,7 +352,7 @@ static void on_fetch(void *host, const craft_fetch *fetch)
     if (ends_inside(node, node->fetch_ends) && node->fetches_len == 1) {
         (void)cluster_fetch_one(node->cluster, node->position, CRAFT_ENDING_OK);
     }
-    hook_end(node, CRAFT_EFFECT_FETCH);
+    hook_end(node, CRAFT_EFFECT_FETCH, life);
 }
 
 /* ------------------------------------------------------------ done, event */
@@ -375,8 +385,8 @@ static void on_done(void *host, uint64_t token, int result, craft_index index)
                            .token = token,
                            .result = result,
                            .index = index};
+    uint32_t life = hook_begin(node, &effect);
 
-    hook_begin(node, &effect);
     if (token == 0 || token > cluster->tokens_len) {
         cluster_fail(cluster, "%u ends token %llu, never given", node->position,
                      LLU(token));
@@ -385,21 +395,21 @@ static void on_done(void *host, uint64_t token, int result, craft_index index)
     cluster->tokens[token - 1].state = CLUSTER_TOKEN_ENDED;
     cluster->tokens[token - 1].result = result;
     cluster->tokens[token - 1].index = index;
-    hook_end(node, CRAFT_EFFECT_DONE);
+    hook_end(node, CRAFT_EFFECT_DONE, life);
 }
 
 static void on_event(void *host, const craft_event *event)
 {
     struct cluster_node *node = host;
     craft_effect effect = {.kind = CRAFT_EFFECT_EVENT, .event = event};
+    uint32_t life = hook_begin(node, &effect);
 
-    hook_begin(node, &effect);
     if (event->kind >= CRAFT_EVENT_KIND_END || event->count == 0) {
         cluster_fail(node->cluster, "%u: an event of kind %u", node->position,
                      event->kind);
     }
     node->events[event->kind] = *event;
-    hook_end(node, CRAFT_EFFECT_EVENT);
+    hook_end(node, CRAFT_EFFECT_EVENT, life);
 }
 
 const craft_hooks cluster_hooks = {.struct_size = sizeof(craft_hooks),

@@ -34,6 +34,7 @@ void *cluster_allocate(void *ctx, void *ptr, size_t old_size, size_t new_size)
             return NULL;
         }
         memset(fresh, POISON, new_size);
+        node->allocations++;
     }
     if (ptr != NULL) {
         if (fresh != NULL) {
