@@ -1,5 +1,8 @@
 #include "core/replicate.h"
 
+/* A question is repeated at every heartbeat, so it is to be small. */
+#define PROBE_BYTES_MAX 16384u
+
 CRAFT_INTERNAL void craft_replicate_begin(struct craft_node *node)
 {
     craft_peers_lead(&node->peers, node->log.last + 1);
@@ -212,11 +215,37 @@ static bool peer_has_room(const struct craft_node *node,
            craft_peer_inflight_bytes(peer) < node->config.inflight_bytes_max;
 }
 
+static size_t append_bytes_max(const struct craft_node *node,
+                               const struct craft_peer *peer)
+{
+    size_t most = node->config.message_bytes_max;
+
+    return CRAFT_LIKELY(peer->progress == CRAFT_PROGRESS_REPLICATE) ||
+                   most < PROBE_BYTES_MAX
+               ? most
+               : PROBE_BYTES_MAX;
+}
+
+/* How many of the entries fit, one at least. */
+static size_t stretch_within(const craft_entry *entries, size_t entries_len,
+                             size_t bytes_max)
+{
+    size_t bytes = 0;
+    size_t len = 0;
+
+    do {
+        bytes += entries[len].data_len + CRAFT_ENTRY_OVERHEAD;
+        len += bytes <= bytes_max || len == 0;
+    } while (len < entries_len && bytes <= bytes_max);
+    return len;
+}
+
 /* Entries that left memory: those held, or a fetch. 0 = none for now. */
 static size_t entries_from_stretch(struct craft_node *node, uint32_t slot,
                                    const craft_entry **entries_out)
 {
-    craft_index next = node->peers.slots[slot].next_index;
+    const struct craft_peer *peer = &node->peers.slots[slot];
+    craft_index next = peer->next_index;
     craft_index last = 0;
 
     *entries_out = craft_stretch_held(node, CRAFT_FETCH_PEERS, next, &last);
@@ -225,7 +254,8 @@ static size_t entries_from_stretch(struct craft_node *node, uint32_t slot,
         craft_changed(node, CRAFT_FACT_FETCH_WANTED);
         return 0;
     }
-    return (size_t)(last - next + 1);
+    return stretch_within(*entries_out, (size_t)(last - next + 1),
+                          append_bytes_max(node, peer));
 }
 
 /* The entries to send to this peer now, if it has room and lacks any. */
@@ -243,7 +273,7 @@ static size_t entries_choose(struct craft_node *node, uint32_t slot,
         return entries_from_stretch(node, slot, entries_out);
     }
     last = craft_log_batch(&node->log, next, node->log.last,
-                           node->config.message_bytes_max);
+                           append_bytes_max(node, peer));
     *entries_out = craft_log_entry(&node->log, next);
     return (size_t)(last - next + 1);
 }

@@ -6,8 +6,8 @@
  * peers' slots. "Peer 3 wants an append" is a bit; the message is built at
  * delivery from the log as it is then.
  *
- * A probing peer gets one append at a time, from where the logs may agree; a
- * heartbeat repeats the question without entries. A replicating one gets
+ * A probing peer gets one small append at a time, from where the logs may
+ * agree; a heartbeat repeats the question. A replicating one gets
  * entries as they come, within windows of messages and bytes; a heartbeat
  * stands behind the last entry sent, so that a lost one is noticed.
  */
