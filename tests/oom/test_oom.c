@@ -1,8 +1,8 @@
 /*
- * RE-07: the k-th allocation fails, for every k, in whole scenarios. The call
- * returns CRAFT_ERR_NOMEM and every fact of the node is as before; the retry
- * succeeds; the effects of the whole run are those of a run without failure;
- * nothing leaks.
+ * willemt e34e4e6: the k-th allocation fails, for every k, in whole scenarios.
+ * The call returns CRAFT_ERR_NOMEM and every fact of the node is as before; the
+ * retry succeeds; the effects of the whole run are those of a run without
+ * failure; nothing leaks.
  */
 #include <setjmp.h>
 #include <stdarg.h>

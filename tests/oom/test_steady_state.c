@@ -279,7 +279,7 @@ static craft_index first_index(const struct server *server)
 
     status.struct_size = sizeof status;
     assert_int_equal(craft_node_status(server->node, &status), 0);
-    assert_int_equal(status.uncommitted_bytes, 0); /* FC-01 */
+    assert_int_equal(status.uncommitted_bytes, 0); /* etcd a370b6f */
     assert_int_equal(status.tokens_open, 0);
     return status.first_index;
 }

@@ -1,6 +1,6 @@
 /*
- * RE-09: every public function with NULL, with a wrong struct_size and in a
- * wrong phase of the node's life; every contradiction of a config.
+ * openraft cd7ff90e: every public function with NULL, with a wrong struct_size
+ * and in a wrong phase of the node's life; every contradiction of a config.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -63,7 +63,7 @@ static void every_entry_is_as_long_as_its_padded_data_and_a_header(void **state)
 }
 
 /*
- * CD-07, cowsql 9d911c1d: padding and unused fields of a reused buffer were
+ * cowsql 9d911c1d: padding and unused fields of a reused buffer were
  * sent as they were, which leaks memory and makes equal messages differ.
  */
 static void encoding_twice_gives_identical_bytes(void **state)
@@ -162,7 +162,7 @@ static void decoded_entries_borrow_from_the_bytes(void **state)
 }
 
 /*
- * CD-08, canonical 0debe4fe: fields were read through cast pointers, which is
+ * canonical 0debe4fe: fields were read through cast pointers, which is
  * undefined at odd addresses. Run under UBSan.
  */
 static void every_alignment_encodes_and_decodes_alike(void **state)
@@ -367,8 +367,8 @@ static void a_message_of_a_hundred_thousand_entries_survives(void **state)
 }
 
 /*
- * CD-02, OV-08: lengths that do not fit in 32 bits were cut down on the way.
- * Only the length is asked for: the data that it claims does not exist.
+ * canonical aa6d3ee: lengths that do not fit in 32 bits were cut down on the
+ * way. Only the length is asked for: the data that it claims does not exist.
  */
 static void messages_of_four_gibibytes_cannot_be_encoded(void **state)
 {
@@ -404,8 +404,8 @@ static void messages_of_four_gibibytes_cannot_be_encoded(void **state)
 }
 
 /*
- * OV-06, NuRaft d5e66a0: 999 was sent through one byte and arrived as 231.
- * CD-10, hashicorp/raft 8353de6: an unknown entry was refused only after it
+ * NuRaft d5e66a0: 999 was sent through one byte and arrived as 231.
+ * hashicorp/raft 8353de6: an unknown entry was refused only after it
  * had been committed.
  */
 static void kinds_that_do_not_fit_are_refused_not_cut_down(void **state)
@@ -434,8 +434,7 @@ static void kinds_that_do_not_fit_are_refused_not_cut_down(void **state)
 }
 
 /*
- * The index is not sent: an entry out of place would arrive as another one
- * (CD-11).
+ * The index is not sent: an entry out of place would arrive as another one.
  */
 static void entries_out_of_place_are_not_encoded(void **state)
 {

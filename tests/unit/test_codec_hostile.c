@@ -76,7 +76,7 @@ static void mend_body_len(uint8_t *bytes, size_t len)
 }
 
 /*
- * CD-09, cowsql 424531a8: a message cut short was read beyond its end, or
+ * cowsql 424531a8: a message cut short was read beyond its end, or
  * half of it was kept.
  */
 static void every_truncation_is_refused(void **state)
@@ -117,7 +117,7 @@ static void trailing_bytes_are_refused(void **state)
 }
 
 /*
- * CD-03, etcd 15704: corrupted packets passed TCP's checksum. A checksum
+ * etcd 15704: corrupted packets passed TCP's checksum. A checksum
  * belongs to the host's frame; what is promised here is that a flipped bit
  * gives an error, or the message that the flipped bytes stand for, never one
  * that says something else than its bytes.
@@ -285,7 +285,7 @@ enum {
 };
 
 /*
- * CD-01, etcd 5386: a count from the wire sized an allocation. Here the count
+ * etcd 5386: a count from the wire sized an allocation. Here the count
  * would decide what the caller allocates after CRAFT_ERR_ENTRIES.
  */
 static void a_count_beyond_the_bytes_is_refused_before_any_entry(void **state)
@@ -317,7 +317,7 @@ static void a_count_beyond_the_bytes_is_refused_before_any_entry(void **state)
     }
 }
 
-/* CD-02, malachite 1592: off + len wrapped and passed the bound. */
+/* malachite 1592: off + len wrapped and passed the bound. */
 static void a_length_beyond_the_bytes_is_refused(void **state)
 {
     const struct wrong wrong[] = {
@@ -341,8 +341,8 @@ static void a_length_beyond_the_bytes_is_refused(void **state)
 }
 
 /*
- * CD-04, etcd d1fb747: a remote server sent what only the local host may say.
- * CD-10: an unknown entry is refused before it can be committed.
+ * etcd d1fb747: a remote server sent what only the local host may say.
+ * hashicorp 8353de6: an unknown entry is refused before it can be committed.
  */
 static void unknown_kinds_are_refused(void **state)
 {
@@ -366,7 +366,7 @@ static void unknown_kinds_are_refused(void **state)
     }
 }
 
-/* CD-05, raft f215eff, dragonboat 5d3357f: nobody's message, or one's own. */
+/* raft f215eff, dragonboat 5d3357f: nobody's message, or one's own. */
 static void messages_from_or_to_nobody_are_refused(void **state)
 {
     const struct wrong wrong[] = {
@@ -384,7 +384,7 @@ static void messages_from_or_to_nobody_are_refused(void **state)
     ASSERT_REFUSED(wrong);
 }
 
-/* CD-06, cowsql d2821a0c: the version was guessed from the length. */
+/* cowsql d2821a0c: the version was guessed from the length. */
 static void the_version_is_the_first_byte_and_decides_first(void **state)
 {
     (void)state;
@@ -421,8 +421,8 @@ static size_t extend(uint8_t *bytes, size_t len, size_t more)
 }
 
 /*
- * CD-06: unknown trailing fields are skipped, truncated ones refused. Fields
- * are whole words, so a part of one is a fixed part of an odd length.
+ * cowsql 50adc61f: unknown trailing fields are skipped, truncated ones refused.
+ * Fields are whole words, so a part of one is a fixed part of an odd length.
  */
 static void fields_of_a_later_revision_are_skipped(void **state)
 {
@@ -475,7 +475,7 @@ static void a_fixed_part_shorter_than_its_kind_is_refused(void **state)
     }
 }
 
-/* CD-07: what is reserved or padding hides nothing. */
+/* cowsql c80dedfd: what is reserved or padding hides nothing. */
 static void reserved_fields_flags_and_padding_must_be_zero(void **state)
 {
     const struct wrong wrong[] = {
@@ -502,7 +502,7 @@ static void reserved_fields_flags_and_padding_must_be_zero(void **state)
     ASSERT_REFUSED(wrong);
 }
 
-/* OV-07: nothing at or near the end of 64 bits gets as far as a sum. */
+/* Nothing at or near the end of 64 bits gets as far as a sum. */
 static void numbers_at_their_maximum_are_refused(void **state)
 {
     const struct {
@@ -537,7 +537,7 @@ static void numbers_at_their_maximum_are_refused(void **state)
     }
 }
 
-/* OV-07: the last index is below the maximum too, not only the first. */
+/* The last index is below the maximum too, not only the first. */
 static void the_last_index_stays_below_the_maximum(void **state)
 {
     (void)state;
@@ -552,7 +552,7 @@ static void the_last_index_stays_below_the_maximum(void **state)
     }
 }
 
-/* CD-11: appends, and log positions, that no log can have. */
+/* Appends, and log positions, that no log can have. */
 static void impossible_positions_and_terms_are_refused(void **state)
 {
     const struct wrong wrong[] = {

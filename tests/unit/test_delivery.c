@@ -1,6 +1,6 @@
 /*
  * Two doors, one sequence: holds, hooks that call back, effects pulled; stop
- * and free at awkward moments (RE-01, RE-05).
+ * and free at awkward moments (redisraft 634d9a5, canonical 50d72f2).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -288,7 +288,8 @@ static void propose_thrice(struct host *host)
     }
 }
 
-/* RE-01: what a hook causes follows when it has returned; no recursion. */
+/* redisraft 634d9a5: what a hook causes follows when it has returned; no
+ * recursion. */
 static void proposals_from_done_follow_when_it_has_returned(void **state)
 {
     struct host *host = host_lead();
@@ -422,7 +423,7 @@ static void stop_node(struct host *host)
     assert_int_equal(craft_node_stop(host->node), 0);
 }
 
-/* RE-05: all tokens end; nothing else is asked for. */
+/* canonical 50d72f2: all tokens end; nothing else is asked for. */
 static void a_node_stopped_inside_a_hook_only_ends_its_tokens(void **state)
 {
     struct host *host = host_lead();

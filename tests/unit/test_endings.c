@@ -182,7 +182,8 @@ static void a_hard_state_that_does_not_fit_waits_for_a_tick(void **state)
     rig_free(rig);
 }
 
-/* RE-04, RE-05: a failed write halts; every token ends, nothing is said. */
+/* canonical 23ed201, canonical 50d72f2: a failed write halts; every token
+ * ends, nothing is said. */
 static void an_error_halts_and_ends_every_token(void **state)
 {
     struct rig *rig = rig_new(1);

@@ -74,7 +74,7 @@ static void append_many(struct craft_log *log, size_t len, size_t data_len)
     }
 }
 
-/* OV-02: no sum of an empty log goes below zero. */
+/* etcd 8746360b: no sum of an empty log goes below zero. */
 static void an_empty_log_has_no_last_entry(void **state)
 {
     struct fixture f;
@@ -284,7 +284,7 @@ static void steady_state_allocates_nothing(void **state)
     close_log(&f);
 }
 
-/* FC-06: a burst leaves no more behind than was agreed. */
+/* etcd 101ac57: a burst leaves no more behind than was agreed. */
 static void memory_after_a_burst_is_bounded(void **state)
 {
     struct fixture f;
@@ -409,7 +409,7 @@ static int reserve_all(struct craft_log *log, size_t entries)
     return rv != 0 ? rv : craft_log_reserve_fresh(log, entries);
 }
 
-/* RE-07: for every allocation that can fail. */
+/* willemt e34e4e6: for every allocation that can fail. */
 static void a_refused_reservation_leaves_the_log_as_it_was(void **state)
 {
     struct fixture f;

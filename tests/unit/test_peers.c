@@ -400,7 +400,7 @@ static void window_assert(const struct window *window)
     assert_true(craft_peer_inflight(&window->peer) >= window->sent_len);
     assert_true(craft_peer_inflight_bytes(&window->peer) >= bytes);
     if (window->peer.match_index + 1 == window->peer.next_index) {
-        /* FC-03: what leaks here closes the window for good. */
+        /* etcd e419ba5: what leaks here closes the window for good. */
         assert_int_equal(craft_peer_inflight(&window->peer), 0);
         assert_int_equal(craft_peer_inflight_bytes(&window->peer), 0);
     }

@@ -1,4 +1,5 @@
-/* Proposals: all or none, tokens, limits, fates (FC-01, FC-02). */
+/* Proposals: all or none, tokens, limits, fates (etcd a370b6f, cockroach
+ * 27772). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -223,7 +224,7 @@ static void tokens_end_in_order_while_their_table_grows(void **state)
     rig_free(rig);
 }
 
-/* RE-02, decision 5: a truncated proposal is open until commitment decides. */
+/* A truncated proposal is open until commitment decides. */
 static void a_truncated_proposal_is_superseded_when_another_commits(void **s)
 {
     struct rig *rig = rig_leader();
@@ -343,7 +344,8 @@ static void what_is_not_yet_applied_counts(void **state)
     rig_free(rig);
 }
 
-/* FC-01: the counter that leaked when leadership was lost and regained. */
+/* etcd a370b6f: the counter that leaked when leadership was lost and
+ * regained. */
 static void uncommitted_bytes_return_to_zero_after_changes_of_leader(void **s)
 {
     struct rig *rig = rig_leader();
@@ -381,7 +383,8 @@ static void uncommitted_bytes_return_to_zero_after_changes_of_leader(void **s)
 
 /* ------------------------------------------------------------ flow to peers */
 
-/* FC-02, FC-04: a peer that never answers is sent a window, then heartbeats. */
+/* cockroach 27772, etcd 42419da: a peer that never answers is sent a window,
+ * then heartbeats. */
 static void a_silent_peer_is_sent_no_more_than_its_window(void **state)
 {
     struct rig *rig = rig_new(1);
@@ -425,13 +428,13 @@ static void a_window_in_bytes_holds_back_what_is_larger(void **state)
         rig_run(rig);
     }
     assert_int_equal(rig_peer(rig, 0).next_index, 5); /* 2 * 664 > 1000 */
-    assert_int_equal(rig_acknowledge(rig, 2, 4), 0);  /* FC-03: goes on */
+    assert_int_equal(rig_acknowledge(rig, 2, 4), 0);  /* goes on */
     rig_run(rig);
     assert_int_equal(rig_peer(rig, 0).next_index, 13);
     rig_free(rig);
 }
 
-/* FC-05: an entry alone is sent, however small a message is to be. */
+/* braft 94a68f3: an entry alone is sent, however small a message is to be. */
 static void an_entry_as_large_as_a_message_is_sent_alone(void **state)
 {
     struct rig *rig = rig_new(1);
@@ -456,7 +459,7 @@ static void an_entry_as_large_as_a_message_is_sent_alone(void **state)
     rig_free(rig);
 }
 
-/* RE-11, RE-08. */
+/* raft f215eff, etcd 06c21e9. */
 static void campaigning_again_changes_nothing(void **state)
 {
     struct rig *rig = rig_new(1);

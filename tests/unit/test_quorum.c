@@ -65,7 +65,7 @@ static void majority_reached_is_the_definition(void **state)
     }
 }
 
-/* OV-05: a difference cut to an int is a wrong order. */
+/* RedisLabs 59770f6: a difference cut to an int is a wrong order. */
 static void majority_reached_holds_for_numbers_far_apart(void **state)
 {
     static const uint64_t far[] = {

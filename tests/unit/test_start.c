@@ -1,4 +1,4 @@
-/* The beginning of a life: bootstrap, restore, a voter alone (TM-04). */
+/* The beginning of a life: bootstrap, restore, a voter alone (raft-rs 214). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,8 +129,8 @@ static void assert_corrupt(struct rig *rig, const craft_entry *entries,
     assert_null(craft_check(rig->node));
 }
 
-/* TM-04: a log that contradicts itself is refused whole, batch by batch; what
- * is right afterwards is taken. */
+/* raft-rs 214: a log that contradicts itself is refused whole, batch by
+ * batch; what is right afterwards is taken. */
 static void a_log_that_contradicts_itself_is_refused(void **state)
 {
     struct rig *rig = rig_restored((craft_restore){.term = 5});

@@ -112,7 +112,7 @@ static void a_read_gives_what_fits(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-07, braft 10cd9e3; WL-08): truncate far back over several
+/* Scenario (braft 10cd9e3; rocksdb 12488): truncate far back over several
    segments, write other entries, and again. */
 static void truncation_reaches_back_over_segments(void **state)
 {
@@ -140,7 +140,7 @@ static void truncation_reaches_back_over_segments(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-14, redisraft 46a6ad0): the term and the vote are in every
+/* Scenario (redisraft 46a6ad0): the term and the vote are in every
    segment, so that none depends on an older one. */
 static void term_and_vote_begin_every_segment(void **state)
 {
@@ -163,7 +163,7 @@ static void term_and_vote_begin_every_segment(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-16, etcd ccf477d12): a legal record of any size is stored and
+/* Scenario (etcd ccf477d12): a legal record of any size is stored and
    read back, however small the segments are. */
 static void a_record_larger_than_a_segment_gets_a_larger_one(void **state)
 {
@@ -281,8 +281,8 @@ static const struct wal_record refused[] = {
     {.flags = 1u << 20},
 };
 
-/* Scenario (I2, I3, WL-17, WL-21): the store takes no record that its own
-   recovery would have to refuse. */
+/* Scenario (etcd 9143bef42, redisraft df54d6b): the store takes no record
+ * that its own recovery would have to refuse. */
 static void records_out_of_order_are_refused(void **state)
 {
     struct wal_store store;

@@ -53,8 +53,9 @@ static int work(struct wal_store *store, uint64_t seed, uint64_t stop_at,
     return rv;
 }
 
-/* Scenario (WL-01, WL-02, WL-06, WL-10, WL-14, WL-21; ALICE, OSDI '14): power
-   fails at the k-th file call; raft-wal 10, etcd 5230, etcd bd7107bd4. */
+/* Scenario (cqlite 1390, logcabin 191, redisraft
+ * 46a6ad0, ALICE, OSDI '14): power fails at the k-th file call; raft-wal 10,
+ * etcd 5230, etcd bd7107bd4. */
 static void every_crash_keeps_what_was_synced(void **state)
 {
     uint64_t crashes = 0;
@@ -81,7 +82,7 @@ static void every_crash_keeps_what_was_synced(void **state)
     print_message("%llu crash states\n", (unsigned long long)crashes);
 }
 
-/* Scenario (WL-02, amelie 17): a second crash while the first is recovered
+/* Scenario (amelie 17): a second crash while the first is recovered
    from: at every file call of the recovery. */
 static void a_crash_during_recovery_loses_nothing(void **state)
 {
@@ -115,7 +116,7 @@ static void a_crash_during_recovery_loses_nothing(void **state)
     }
 }
 
-/* Scenario (WL-06): the process is killed at the k-th call, so that all it
+/* Scenario (etcd 6368): the process is killed at the k-th call, so that all it
    wrote is in the cache; it starts again, says that it has everything, and
    then the power fails. What it said it had must be there. */
 static void what_a_killed_process_left_is_durable_once_opened(void **state)
@@ -141,7 +142,7 @@ static void what_a_killed_process_left_is_durable_once_opened(void **state)
     }
 }
 
-/* Scenario (WL-04; "Can applications recover from fsync failures?", ATC '20):
+/* Scenario ("Can applications recover from fsync failures?", ATC '20):
    a sync fails, its pages stay in the cache, clean, and never reach the disk;
    the process starts again on the same cache. What it then says it has must
    survive the power failure that follows. */
@@ -176,7 +177,7 @@ static void what_a_failed_sync_left_in_the_cache_is_written_again(void **state)
     }
 }
 
-/* Scenario (WL-15, etcd 11918; WL-08): random appends, truncations, rolls,
+/* Scenario (etcd 11918; rocksdb 12488): random appends, truncations, rolls,
    marks and reopens; every reopen verifies and gives back exactly the log. */
 static void random_work_is_read_back_as_written(void **state)
 {

@@ -145,7 +145,7 @@ static int flip_all(struct wal_store *store, const struct last_batch *last,
     return torn;
 }
 
-/* Scenario (WL-03; Protocol-Aware Recovery, FAST '18): one bit rots anywhere
+/* Scenario (Protocol-Aware Recovery, FAST '18): one bit rots anywhere
    in a store whose process was killed. */
 static void any_flipped_bit_is_refused_harmless_or_in_the_last_batch(void **s)
 {
@@ -161,8 +161,9 @@ static void any_flipped_bit_is_refused_harmless_or_in_the_last_batch(void **s)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-03, WL-09, WL-18): the same after an orderly close: the mark
-   leaves no bit whose loss could be taken for a torn write. */
+/* Scenario (nats 7549, rocksdb 12488, tigerbeetle): the same after an
+ * orderly close: the mark leaves no bit whose loss could be taken for a torn
+ * write. */
 static void after_a_close_no_flipped_bit_shortens_the_log(void **state)
 {
     struct wal_store store;
@@ -175,7 +176,7 @@ static void after_a_close_no_flipped_bit_shortens_the_log(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-03): r1..r10 synced, a bit of r5 flips. The report names the
+/* Scenario (nats 7549): r1..r10 synced, a bit of r5 flips. The report names the
    record's own offset and the index that is no longer certain. */
 static void damage_is_reported_with_its_place(void **state)
 {
@@ -258,7 +259,7 @@ static void goes_on(struct wal_store *store)
     assert_true(wal_store_matches(store));
 }
 
-/* Scenario (WL-01, raft-wal 10; WL-02): the last batch was not synced. It ends
+/* Scenario (raft-wal 10; cqlite 1390): the last batch was not synced. It ends
    at any byte, or any of its sectors is zero or random. */
 static void an_unsynced_batch_may_be_torn_anywhere(void **state)
 {
@@ -300,7 +301,7 @@ static void an_unsynced_batch_may_be_torn_anywhere(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-01 for preallocated files; WL-09, rocksdb 12488): a file that is
+/* Scenario (etcd 5230 for preallocated files; rocksdb 12488): a file that is
    shorter than its header says was not cut by a crash. */
 static void a_shortened_segment_is_refused_at_every_length(void **state)
 {
@@ -379,7 +380,7 @@ static void put_back_and_open(struct wal_store *store, const uint8_t *old)
     assert_true(wal_store_equal(store));
 }
 
-/* Scenario (WL-08, rocksdb 12488, redisraft 39c65d4): r4 r5 are torn off, an
+/* Scenario (rocksdb 12488, redisraft 39c65d4): r4 r5 are torn off, an
    r4' takes their place, and the old r5 stands exactly where the record after
    r4' would. */
 static void stale_records_do_not_come_back(void **state)
@@ -395,8 +396,9 @@ static void stale_records_do_not_come_back(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-08): the same record is written again, bit for bit, so that the
-   old r5 names the check of its predecessor: it must not follow either. */
+/* Scenario (rocksdb 12488): the same record is written again, bit for bit,
+ * so that the old r5 names the check of its predecessor: it must not follow
+ * either. */
 static void a_record_written_again_does_not_bring_back_the_next(void **state)
 {
     struct wal_store store;
@@ -410,8 +412,8 @@ static void a_record_written_again_does_not_bring_back_the_next(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-20): a segment from another history of the same store, which
-   parted when a copy of its directory was taken. */
+/* Scenario (tigerbeetle): a segment from another history of the same store,
+ * which parted when a copy of its directory was taken. */
 static void a_segment_of_another_history_is_refused(void **state)
 {
     struct wal_store store;
@@ -463,8 +465,9 @@ static void begin_third(struct wal_store *store)
     memory_files_settle(store->files);
 }
 
-/* Scenario (WL-10, WL-14): of the first batch of a segment the header reached
-   the disk, the rest did not. It begins anew, with the term and the vote. */
+/* Scenario (logcabin 191, redisraft 46a6ad0): of the first batch of a
+ * segment the header reached the disk, the rest did not. It begins anew,
+ * with the term and the vote. */
 static void a_torn_beginning_of_a_segment_is_begun_anew(void **state)
 {
     struct wal_store store;
@@ -491,8 +494,9 @@ static void a_torn_beginning_of_a_segment_is_begun_anew(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-09): the last segment is gone. The one before says that it was
-   sealed, which is not done before its successor has a durable name. */
+/* Scenario (rocksdb 12488): the last segment is gone. The one before says
+ * that it was sealed, which is not done before its successor has a durable
+ * name. */
 static void a_lost_last_segment_is_missed(void **state)
 {
     struct wal_store store;
@@ -504,7 +508,7 @@ static void a_lost_last_segment_is_missed(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-20, tigerbeetle): a record's bytes stand where another's should
+/* Scenario (tigerbeetle): a record's bytes stand where another's should
    be, with right checksums. */
 static void a_misdirected_record_is_refused(void **state)
 {
@@ -537,7 +541,7 @@ static void copy_file(memory_files *to, const char *new_name,
     free(copy);
 }
 
-/* Scenario (WL-17, etcd 9143bef42; WL-20): segments are missing, doubled,
+/* Scenario (etcd 9143bef42; tigerbeetle): segments are missing, doubled,
    exchanged, or of another store. */
 static void segments_out_of_order_are_refused(void **state)
 {
@@ -587,7 +591,7 @@ static void segments_out_of_order_are_refused(void **state)
     wal_store_free(&other);
 }
 
-/* Scenario (WL-09, memgraph 4528): everything but the identity is gone, or the
+/* Scenario (memgraph 4528): everything but the identity is gone, or the
    identity itself. */
 static void a_lost_log_is_not_a_new_one(void **state)
 {
@@ -619,7 +623,7 @@ static void a_lost_log_is_not_a_new_one(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-10, logcabin 191): the last segment is empty, or zeroes: a
+/* Scenario (logcabin 191): the last segment is empty, or zeroes: a
    crash right after it was made. In the middle that is damage. */
 static void an_empty_last_segment_is_used(void **state)
 {
@@ -652,7 +656,7 @@ static void an_empty_last_segment_is_used(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-16, etcd c716d764d, oss-fuzz 44433): lengths that no record has
+/* Scenario (etcd c716d764d, oss-fuzz 44433): lengths that no record has
    where the next record would be. */
 static void absurd_lengths_are_not_believed(void **state)
 {

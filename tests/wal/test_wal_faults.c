@@ -36,7 +36,7 @@ static void takes_no_more(struct wal_store *store)
     assert_true(memory_files_calls(store->files) == calls);
 }
 
-/* Scenario (WL-04, PostgreSQL "fsyncgate"; AS-14): fsync fails once and then
+/* Scenario (PostgreSQL "fsyncgate"; openraft 1795): fsync fails once and then
    says that all is well. Nothing is acknowledged until the store was opened
    anew, and then what it gives back is on the disk. */
 static void a_failed_sync_is_never_forgotten(void **state)
@@ -71,7 +71,7 @@ static void a_failed_sync_is_never_forgotten(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-05, raft-wal 32, braft 3654ef8): a write fails at each call.
+/* Scenario (raft-wal 32, braft 3654ef8): a write fails at each call.
    The store either goes on as if nothing was asked, or takes no more; the
    records that were not taken are not seen. */
 static void a_failed_write_leaves_nothing_behind(void **state)
@@ -124,7 +124,7 @@ static void work_on_a_full_disk(struct wal_store *store)
     }
 }
 
-/* Scenario (WL-19, canonical eac383b3, etcd 8935): the disk is full from the
+/* Scenario (canonical eac383b3, etcd 8935): the disk is full from the
    k-th call on, then there is room again. */
 static void a_full_disk_loses_nothing_and_ends(void **state)
 {
@@ -155,8 +155,9 @@ static void a_full_disk_loses_nothing_and_ends(void **state)
     }
 }
 
-/* Scenario (WL-05, WL-19): half of a batch is written when the disk, of a file
-   system that copies on write, turns out to be full; then the power fails. */
+/* Scenario (canonical 8265021c, canonical eac383b3): half of a batch is
+ * written when the disk, of a file system that copies on write, turns out to
+ * be full; then the power fails. */
 static void half_a_batch_on_a_full_disk_is_taken_back(void **state)
 {
     (void)state;
@@ -186,7 +187,7 @@ static void half_a_batch_on_a_full_disk_is_taken_back(void **state)
     }
 }
 
-/* Scenario (WL-05; "NOSPACE for n voids n and every later ticket"): of three
+/* Scenario ("NOSPACE for n voids n and every later ticket"): of three
    records two are in the file when the disk is full. The first is given once
    more, alone; the second must not follow it after a crash. */
 static void a_voided_record_does_not_follow_its_predecessor(void **state)
@@ -232,7 +233,7 @@ static void a_voided_record_does_not_follow_its_predecessor(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-19; NOSPACE of design decision 4): entries no longer fit, but a
+/* Scenario: entries no longer fit, but a
    vote does, many times over. */
 static void votes_are_recorded_on_a_full_disk(void **state)
 {
@@ -264,8 +265,8 @@ static void votes_are_recorded_on_a_full_disk(void **state)
     wal_store_free(&store);
 }
 
-/* Scenario (WL-05): every read and write is short, every other call is
-   interrupted. */
+/* Scenario (canonical 8265021c): every read and write is short, every other
+ * call is interrupted. */
 static void short_and_interrupted_calls_are_made_whole(void **state)
 {
     (void)state;

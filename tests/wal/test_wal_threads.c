@@ -125,8 +125,8 @@ static void append_one(struct shared *shared, craft_index index,
     atomic_store(&shared->last, index);
 }
 
-/* Scenario (WL-21): the writer appends, truncates and rolls while others read
-   what is there, prepare segments and write marks. */
+/* Scenario (redisraft df54d6b): the writer appends, truncates and rolls
+ * while others read what is there, prepare segments and write marks. */
 static void reads_run_beside_the_writer(void **state)
 {
     char parent[] = "/tmp/craft-wal-XXXXXX";
