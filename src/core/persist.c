@@ -157,13 +157,18 @@ CRAFT_INTERNAL void craft_persist_retry(struct craft_node *node)
     }
 }
 
-/* The hard state, if the store is to have another. */
+/*
+ * The hard state, if the store is to have another. Not before the first entry:
+ * a store with a term and no log is that of a server that never had one, which
+ * after a crash would neither found its group again nor campaign.
+ */
 static uint32_t persist_hard_state(const struct craft_node *node,
-                                   const struct craft_stored *newest)
+                                   const struct craft_stored *newest,
+                                   craft_index last)
 {
     if (CRAFT_LIKELY(newest->term == node->standing.term &&
                      newest->voted_for == node->election.voted_for) ||
-        node->persist.stuck) {
+        node->persist.stuck || (last == 0 && node->log.last > 0)) {
         return 0;
     }
     return CRAFT_PERSIST_HARD_STATE;
@@ -241,7 +246,8 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
         return false;
     }
     last = persist_reach(node, newest);
-    record->flags = CRAFT_PERSIST_MUST_SYNC | persist_hard_state(node, newest);
+    record->flags =
+        CRAFT_PERSIST_MUST_SYNC | persist_hard_state(node, newest, last);
     if (CRAFT_LIKELY(last > newest->match)) {
         record_entries(node, newest, last);
     } else {
