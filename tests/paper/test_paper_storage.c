@@ -340,7 +340,7 @@ static void full_disk_leaves_earlier_tickets_open(void **state)
 }
 
 /* A leader whose disk is full yields, takes no more, and loses no request. */
-static void leader_with_a_full_disk_yields_and_loses_no_request(void **state)
+static void leader_with_a_full_disk_yields_and_loses_nothing(void **state)
 {
     struct cluster *cluster = play_cluster(3);
     struct cluster_node *node = cluster_node(cluster, 1);
@@ -486,7 +486,7 @@ static void broken_state_machine_halts_the_node(void **state)
     cluster_free(cluster);
 }
 
-/* -------------------------------------------------------------- role changes */
+/* ------------------------------------------------------------- role changes */
 
 /* Pitfall: a campaign while entries are being written, and their ending in
  * the new role (canonical 634cb11): the request waits and advertises all. */
@@ -542,7 +542,7 @@ int main(void)
         cmocka_unit_test(full_disk_voids_the_ticket_and_all_later_ones),
         cmocka_unit_test(full_disk_voids_what_was_truncated),
         cmocka_unit_test(full_disk_leaves_earlier_tickets_open),
-        cmocka_unit_test(leader_with_a_full_disk_yields_and_loses_no_request),
+        cmocka_unit_test(leader_with_a_full_disk_yields_and_loses_nothing),
         cmocka_unit_test(hard_state_waits_for_a_tick_when_nothing_fits),
         cmocka_unit_test(hard_state_is_written_after_an_earlier_write_ends),
         cmocka_unit_test(full_follower_answers_and_catches_up),
