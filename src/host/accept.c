@@ -100,8 +100,7 @@ static uint32_t judge(const struct craft_links *links,
         return CRAFT_REFUSAL_VERSION;
     }
     if (hello->wire_min > CRAFT_LINK_WIRE_MAX ||
-        hello->wire_max < CRAFT_LINK_WIRE_MIN ||
-        hello->wire_min > hello->wire_max) {
+        hello->wire_max < CRAFT_LINK_WIRE_MIN) {
         return CRAFT_REFUSAL_WIRE;
     }
     if (hello->group != links->config.group) {

@@ -103,10 +103,10 @@ int craft_address_lookup(const struct craft_address_parts *parts,
     }
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
-    if (getaddrinfo(parts->host, NULL, &hints, &found) != 0) {
+    if (getaddrinfo(parts->host, NULL, &hints, &found) != 0 || found == NULL) {
         return CRAFT_HOST_ERR_ADDRESS;
     }
-    if (found != NULL && found->ai_addrlen <= sizeof address_out->as) {
+    if (found->ai_addrlen <= sizeof address_out->as) {
         memcpy(&address_out->as, found->ai_addr, found->ai_addrlen);
         address_out->len = found->ai_addrlen;
         if (found->ai_family == AF_INET6) {

@@ -36,6 +36,7 @@ uint8_t *craft_buffer_reserve(struct craft_buffer *buffer, size_t len)
         return NULL;
     }
     if (held > 0) {
+        CRAFT_ASSERT(buffer->bytes != NULL);
         memcpy(bytes, buffer->bytes + buffer->begin, held);
     }
     free(buffer->bytes);

@@ -147,7 +147,6 @@ static void come_up(struct craft_peer_link *peer,
 static void on_welcome(struct craft_peer_link *peer)
 {
     struct craft_welcome welcome;
-    char reason[CRAFT_LINK_REASON_MAX];
     int64_t taken;
 
     taken = craft_welcome_parse(peer->greeting, peer->greeting_len, &welcome);
@@ -162,6 +161,7 @@ static void on_welcome(struct craft_peer_link *peer)
         const char *text = welcome.text[0] != '\0'
                                ? welcome.text
                                : craft_refusal_text(welcome.code);
+        char reason[CRAFT_LINK_REASON_MAX];
 
         (void)snprintf(reason, sizeof reason, "refused: %s", text);
         peer->backoff_ms = BACKOFF_MAX_MS; /* it takes an operator */

@@ -15,9 +15,9 @@
 /* The first failure is the one that is told: later ones follow from it. */
 int craft_host_fail(struct craft_host *host, int error, const char *format, ...)
 {
-    va_list arguments;
-
     if (host->error == 0) {
+        va_list arguments;
+
         host->error = error;
         va_start(arguments, format);
         (void)vsnprintf(host->error_text, sizeof host->error_text, format,

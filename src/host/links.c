@@ -8,7 +8,7 @@
 #include "base/base.h"
 #include "host/links_state.h"
 
-#define PEERS_MAX (CRAFT_MEMBERS_MAX * 2)
+#define PEERS_MAX ((size_t)CRAFT_MEMBERS_MAX * 2)
 
 /* ------------------------------------------------------------------- life */
 
@@ -142,17 +142,18 @@ static struct craft_peer_link *add_peer(struct craft_links *links, craft_id id)
     peer->links = links;
     peer->id = id;
     peer->fd = -1;
-    memmove(&links->peers[at + 1], &links->peers[at],
-            (links->peers_len - at) * sizeof links->peers[0]);
+    for (size_t i = links->peers_len; i > at; i--) {
+        links->peers[i] = links->peers[i - 1];
+    }
     links->peers[at] = peer;
     links->peers_len++;
     return peer;
 }
 
-int craft_links_know(struct craft_links *links, craft_id id,
+int craft_links_know(struct craft_links *links, craft_id peer_id,
                      const char *address)
 {
-    struct craft_peer_link *peer = craft_links_peer(links, id);
+    struct craft_peer_link *peer = craft_links_peer(links, peer_id);
     struct craft_address_parts parts;
 
     if (craft_address_split(address, &parts) != 0 || parts.port == 0) {
@@ -162,7 +163,7 @@ int craft_links_know(struct craft_links *links, craft_id id,
         return 0;
     }
     if (peer == NULL) {
-        peer = add_peer(links, id);
+        peer = add_peer(links, peer_id);
     } else if (peer->state != CRAFT_DIAL_IDLE) {
         craft_dial_fail(peer, "it has a new address");
     }

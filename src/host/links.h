@@ -55,7 +55,7 @@ int craft_links_listen(struct craft_links *links, int fd);
  * Know a peer, or change its address. Only known peers are dialled, and let
  * in. CRAFT_HOST_ERR_ADDRESS: the text is no address.
  */
-int craft_links_know(struct craft_links *links, craft_id peer,
+int craft_links_know(struct craft_links *links, craft_id peer_id,
                      const char *address);
 int craft_links_knows(const struct craft_links *links, craft_id peer);
 

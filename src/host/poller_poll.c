@@ -64,16 +64,11 @@ static int grow(struct craft_poller *poller)
 static void put(struct craft_poller *poller, size_t at,
                 const struct craft_ready *watch)
 {
-    short bits = 0;
+    int in = (watch->events & CRAFT_HOST_READ) != 0 ? POLLIN : 0;
+    int out = (watch->events & CRAFT_HOST_WRITE) != 0 ? POLLOUT : 0;
 
-    if ((watch->events & CRAFT_HOST_READ) != 0) {
-        bits = (short)(bits | POLLIN);
-    }
-    if ((watch->events & CRAFT_HOST_WRITE) != 0) {
-        bits = (short)(bits | POLLOUT);
-    }
     poller->polled[at].fd = watch->fd;
-    poller->polled[at].events = bits;
+    poller->polled[at].events = (short)(in | out);
     poller->polled[at].revents = 0;
     poller->stamps[at] = watch->stamp;
 }

@@ -95,7 +95,7 @@ void craft_host_end_signals(struct craft_host *host)
 {
     if (host->has_signals) {
         atomic_store(&host->signals_end, 1);
-        (void)pthread_kill(host->signals, SIGTERM);
+        (void)pthread_kill(host->signals, SIGINT);
         (void)pthread_join(host->signals, NULL);
         host->has_signals = 0;
     }
