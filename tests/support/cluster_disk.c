@@ -245,8 +245,10 @@ static void records_keep(struct cluster_node *node, size_t count)
         free(node->records[i].entries);
     }
     node->records_len -= count;
-    memmove(node->records, node->records + count,
-            node->records_len * sizeof *node->records);
+    if (node->records_len > 0) {
+        memmove(node->records, node->records + count,
+                node->records_len * sizeof *node->records);
+    }
 }
 
 static void view_renew(struct cluster_node *node)
