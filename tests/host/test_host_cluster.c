@@ -158,6 +158,40 @@ static void follower_that_was_away_is_served_from_the_log(void **state)
     fleet_settle(cluster, 2000);
 }
 
+/*
+ * As after SIGSTOP or swapping: far more than an election timeout is missed,
+ * and the leader was alive all the time. What waited in the sockets is read
+ * before the ticks are told, and they are not told all at once.
+ */
+static void server_that_stood_still_does_not_campaign(void **state)
+{
+    struct fleet *fleet = *state;
+    struct fleet_server *leader;
+    struct fleet_server *still;
+    craft_status before;
+    craft_status after;
+    uint64_t until;
+
+    fleet_open_all(fleet);
+    leader = fleet_elect(fleet);
+    fleet_turn_for(fleet, 100);
+    fleet_status(leader, &before);
+    still = leader == fleet->servers ? leader + 1 : fleet->servers;
+    still->ended = 1; /* not turned */
+    until = fleet_now_ms() + 1500;
+    while (fleet_now_ms() < until) {
+        fleet_turn(fleet);
+        (void)usleep(500);
+    }
+    still->ended = 0;
+    fleet_turn_for(fleet, 300);
+    fleet_status(leader, &after);
+    assert_int_equal(after.role, CRAFT_ROLE_LEADER);
+    assert_true(after.term == before.term);
+    fleet_status(still, &after);
+    assert_true(after.term == before.term);
+}
+
 static void single_server_serves_alone(void **state)
 {
     struct fleet *cluster = *state;
@@ -418,6 +452,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             follower_that_was_away_is_served_from_the_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            server_that_stood_still_does_not_campaign, set_up, tear_down),
         cmocka_unit_test_setup_teardown(single_server_serves_alone,
                                         set_up_single, tear_down),
         cmocka_unit_test_setup_teardown(
