@@ -521,16 +521,19 @@ static void nothing_is_pulled_while_held(void **state)
     rig_free(rig);
 }
 
-/* What is lent outlives truncation, growth and eviction until the next pull:
- * ASan and the bytes tell. */
-static void a_pulled_effect_stays_whole_until_the_next_pull(void **state)
+static void assert_precious(const craft_entry *lent)
+{
+    assert_int_equal(lent->index, 3);
+    assert_int_equal(lent->term, 2);
+    assert_int_equal(lent->data_len, 8);
+    assert_memory_equal(lent->data, "precious", 8);
+}
+
+/* A leader whose append of entry 3 was just pulled. */
+static struct rig *rig_lending(const craft_entry **lent)
 {
     struct rig *rig = rig_new(1);
-    craft_entry entries[30];
-    craft_append payload = {1, 1, 0, entries, 30};
-    const craft_entry *lent;
 
-    (void)state;
     rig_lead(rig, 3);
     assert_int_equal(rig_acknowledge(rig, 2, 2), 0);
     rig_run(rig);
@@ -538,21 +541,72 @@ static void a_pulled_effect_stays_whole_until_the_next_pull(void **state)
         craft_propose(rig->node, (const uint8_t *)"precious", 8, 1), 0);
     assert_int_equal(rig_pull(rig), CRAFT_EFFECT_SEND);
     assert_int_equal(rig->effect.message->as.append.entries_len, 1);
-    lent = rig->effect.message->as.append.entries;
-    rig_entries(entries, 30, 3, 9, 900);
-    payload.prev_index = 2;
-    payload.prev_term = 2;
-    for (int i = 0; i < 5; i++) {
-        assert_int_equal(rig_append(rig, 2, 9 + (craft_term)i, &payload), 0);
-        rig_entries(entries, 30, 3, 10 + (craft_term)i, 900);
-        assert_int_equal(lent->index, 3);
-        assert_int_equal(lent->term, 2);
-        assert_int_equal(lent->data_len, 8);
-        assert_memory_equal(lent->data, "precious", 8);
-        assert_null(craft_check(rig->node));
+    *lent = rig->effect.message->as.append.entries;
+    return rig;
+}
+
+/* What is lent outlives truncation in place, growth and eviction until the
+ * next pull: ASan and the bytes tell. */
+static void a_pulled_effect_stays_whole_until_the_next_pull(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 30; len += 29) {
+        const craft_entry *lent;
+        struct rig *rig = rig_lending(&lent);
+        craft_entry entries[30];
+        craft_append payload = {2, 2, 0, entries, len};
+
+        for (craft_term term = 9; term < 14; term++) {
+            rig_entries(entries, len, 3, term, 900);
+            assert_int_equal(rig_append(rig, 2, term, &payload), 0);
+            assert_precious(lent);
+            assert_null(craft_check(rig->node));
+        }
+        rig_run(rig);
+        assert_int_equal(rig_status(rig).last_term, 13);
+        rig_free(rig);
     }
+}
+
+/* A pull that finds the node held gives nothing, and takes nothing back. */
+static void a_pull_while_held_leaves_the_last_effect_whole(void **state)
+{
+    const craft_entry *lent;
+    struct rig *rig = rig_lending(&lent);
+    craft_entry entry;
+    craft_append payload = {2, 2, 0, &entry, 1};
+
+    (void)state;
+    assert_int_equal(craft_hold(rig->node), 0);
+    assert_int_equal(rig_pull(rig), 0);
+    rig_entries(&entry, 1, 3, 9, 1);
+    assert_int_equal(rig_append(rig, 2, 9, &payload), 0);
+    assert_precious(lent);
+    assert_int_equal(craft_release(rig->node), 0);
+    assert_precious(lent);
     rig_run(rig);
-    assert_int_equal(rig_status(rig).last_term, 13);
+    rig_free(rig);
+}
+
+/* Decision 11: a stalled loop reads its heartbeats before it campaigns. */
+static void ticks_wait_for_what_is_received_in_the_same_hold(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_append payload = {1, 1, 0, NULL, 0};
+
+    (void)state;
+    rig_found(rig, 3);
+    assert_int_equal(craft_hold(rig->node), 0);
+    assert_int_equal(craft_tick(rig->node, 1000), 0);
+    assert_int_equal(craft_propose(rig->node, NULL, 0, 1),
+                     CRAFT_ERR_NOT_LEADER);
+    assert_int_equal(rig_append(rig, 2, 2, &payload), 0);
+    assert_int_equal(craft_propose(rig->node, NULL, 0, 1),
+                     CRAFT_ERR_NOT_LEADER);
+    assert_int_equal(craft_release(rig->node), 0);
+    rig_run(rig);
+    assert_int_equal(rig_status(rig).role, CRAFT_ROLE_FOLLOWER);
+    assert_int_equal(rig_status(rig).term, 2);
     rig_free(rig);
 }
 
@@ -640,6 +694,8 @@ int main(void)
         cmocka_unit_test(both_doors_give_the_same_sequence),
         cmocka_unit_test(nothing_is_pulled_while_held),
         cmocka_unit_test(a_pulled_effect_stays_whole_until_the_next_pull),
+        cmocka_unit_test(a_pull_while_held_leaves_the_last_effect_whole),
+        cmocka_unit_test(ticks_wait_for_what_is_received_in_the_same_hold),
         cmocka_unit_test(events_are_levels_with_counts),
         cmocka_unit_test(every_change_of_standing_is_told),
     };

@@ -317,6 +317,22 @@ static void a_blob_with_garbage_behind_an_address_is_refused(void **state)
     }
 }
 
+/* In order of ids, each once. */
+static void a_blob_that_is_out_of_order_is_refused(void **state)
+{
+    craft_member list[2] = {member(5, CRAFT_MEMBER_VOTER, 0),
+                            member(9, CRAFT_MEMBER_VOTER, 0)};
+    uint8_t blob[BLOB_MAX];
+    size_t len = found(list, 2, blob);
+
+    (void)state;
+    for (uint64_t id = 1; id < 20; id++) {
+        craft_store64(blob + len - 8 - 40, id); /* of the second one */
+        seal(blob, len);
+        assert_int_equal(craft_members_block_size(blob, len, 16) > 0, id > 5);
+    }
+}
+
 static uint64_t lineage_of(const craft_member *list, size_t len)
 {
     uint8_t blob[BLOB_MAX];
@@ -450,6 +466,7 @@ int main(void)
         cmocka_unit_test(every_flipped_bit_of_a_blob_is_refused),
         cmocka_unit_test(a_forged_blob_is_refused_or_decodes_within_bounds),
         cmocka_unit_test(a_blob_with_garbage_behind_an_address_is_refused),
+        cmocka_unit_test(a_blob_that_is_out_of_order_is_refused),
         cmocka_unit_test(different_lists_have_different_lineages),
         cmocka_unit_test(a_truncation_pops_what_it_takes_away),
         cmocka_unit_test(settling_keeps_the_committed_one_and_all_above),

@@ -252,6 +252,26 @@ static void a_truncated_proposal_is_superseded_when_another_commits(void **s)
     rig_free(rig);
 }
 
+/* A committed index decides, though nothing of a later term is known to be. */
+static void a_proposal_is_superseded_by_an_older_entry_that_commits(void **s)
+{
+    struct rig *rig = rig_new(1);
+    craft_entry entries[2];
+    craft_append payload = {1, 1, 3, entries, 2};
+
+    (void)s;
+    rig_lead(rig, 3);
+    assert_int_equal(propose(rig, 1, 7), 0);
+    rig_run(rig);
+    rig_entries(entries, 2, 2, 1, 1);
+    assert_int_equal(rig_append(rig, 2, 5, &payload), 0);
+    (void)rig_told(rig);
+    rig_run(rig);
+    assert_int_equal(rig_status(rig).tokens_open, 0);
+    assert_non_null(strstr(rig_told(rig), "done token=7 superseded index=3\n"));
+    rig_free(rig);
+}
+
 static void a_truncated_proposal_that_returns_is_ok(void **state)
 {
     struct rig *rig = rig_leader();
@@ -492,6 +512,8 @@ int main(void)
         cmocka_unit_test(tokens_end_in_order_while_their_table_grows),
         cmocka_unit_test(
             a_truncated_proposal_is_superseded_when_another_commits),
+        cmocka_unit_test(
+            a_proposal_is_superseded_by_an_older_entry_that_commits),
         cmocka_unit_test(a_truncated_proposal_that_returns_is_ok),
         cmocka_unit_test(proposals_over_the_uncommitted_limit_are_busy),
         cmocka_unit_test(a_command_is_always_taken_when_nothing_waits),
