@@ -588,24 +588,29 @@ static void a_pull_while_held_leaves_the_last_effect_whole(void **state)
     rig_free(rig);
 }
 
-/* Decision 11: a stalled loop reads its heartbeats before it campaigns. */
+/* Decision 11: a stalled loop reads its heartbeats before it campaigns, also
+ * when something in between has to be settled. */
 static void ticks_wait_for_what_is_received_in_the_same_hold(void **state)
 {
     struct rig *rig = rig_new(1);
     craft_append payload = {1, 1, 0, NULL, 0};
+    craft_message refusal;
 
     (void)state;
     rig_found(rig, 3);
+    assert_int_equal(craft_campaign(rig->node), 0);
+    rig_run(rig);
+    refusal = rig_message(rig, CRAFT_MESSAGE_VOTE_REPLY, 3, 2);
     assert_int_equal(craft_hold(rig->node), 0);
     assert_int_equal(craft_tick(rig->node, 1000), 0);
+    assert_int_equal(craft_receive(rig->node, &refusal), 0);
     assert_int_equal(craft_propose(rig->node, NULL, 0, 1),
                      CRAFT_ERR_NOT_LEADER);
     assert_int_equal(rig_append(rig, 2, 2, &payload), 0);
-    assert_int_equal(craft_propose(rig->node, NULL, 0, 1),
-                     CRAFT_ERR_NOT_LEADER);
     assert_int_equal(craft_release(rig->node), 0);
     rig_run(rig);
     assert_int_equal(rig_status(rig).role, CRAFT_ROLE_FOLLOWER);
+    assert_int_equal(rig_status(rig).leader, 2);
     assert_int_equal(rig_status(rig).term, 2);
     rig_free(rig);
 }
