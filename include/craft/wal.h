@@ -173,7 +173,8 @@ CRAFT_API void craft_wal_options_init(craft_wal_options *options,
  *   CRAFT_WAL_ERR_IO       a file call failed: see report
  *   CRAFT_WAL_ERR_NOSPACE  a new store needs segment_bytes and 8 KiB
  *   CRAFT_WAL_ERR_DAMAGED  what was synced is gone or changed: put the file
- *                          back, or let this server join anew; nothing in the
+ *                          back. An empty directory under the same id is no
+ *                          remedy: it has forgotten its votes. Nothing in the
  *                          store was changed
  *   CRAFT_WAL_ERR_FOREIGN, CRAFT_WAL_ERR_GROUP, CRAFT_WAL_ERR_VERSION
  * Cost: reads every segment once. Since 0.1.

@@ -87,7 +87,7 @@ static int read_damaged(struct craft_wal *wal, uint32_t offset,
         .offset = offset,
         .index = index,
         .what = "a record is not what was written",
-        .remedy = "restore the file, or let this server join anew",
+        .remedy = "restore the file from a copy; never start this id empty",
     };
 
     return craft_wal_complain(wal, &problem);

@@ -14,7 +14,7 @@
 
 #include "wal/wal.h"
 
-#define RESTORE_FILE "restore the file, or let this server join anew"
+#define RESTORE_FILE "restore the file from a copy; never start this id empty"
 
 /* A segment as found on the disk. */
 struct segment {
