@@ -1,0 +1,237 @@
+/*
+ * What holds in every world, and at every step (thesis Figure 3.2, and the
+ * sentences about stable storage).
+ */
+#include "explore.h"
+
+static const char *broken;
+
+const char *explore_broken(void)
+{
+    return broken;
+}
+
+void explore_break(const char *rule)
+{
+    if (broken == NULL) {
+        broken = rule;
+    }
+}
+
+void explore_forget(void)
+{
+    broken = NULL;
+}
+
+static void rule(bool holds, const char *text)
+{
+    if (!holds) {
+        explore_break(text);
+    }
+}
+
+static bool equal(const struct thing *a, const struct thing *b)
+{
+    return a->term == b->term && a->what == b->what;
+}
+
+static bool equal_up_to(const struct thing *a, const struct thing *b,
+                        uint8_t len)
+{
+    return memcmp(a, b, len * sizeof *a) == 0;
+}
+
+/* --------------------------------------------------------------- promises */
+
+/* Figure 3.1: "updated on stable storage before responding". */
+void check_leaving(const struct world *world, uint8_t server,
+                   const craft_node *node, const craft_message *message)
+{
+    const struct disk *disk = &world->servers[server].disk;
+    const craft_vote *vote = &message->as.vote;
+    craft_index match = message->as.append_reply.match_index;
+
+    switch (message->kind) {
+    case CRAFT_MESSAGE_VOTE:
+        rule(disk->term == message->term && disk->voted_for == message->from,
+             "vote request: the own vote is on the disk");
+        rule(vote->last_index <= disk->len && vote->last_index > 0 &&
+                 disk->log[vote->last_index - 1].term == vote->last_term,
+             "vote request: the log that it tells of is on the disk");
+        break;
+    case CRAFT_MESSAGE_VOTE_REPLY:
+        rule(
+            message->as.vote_reply.granted == 0 ||
+                (disk->term == message->term && disk->voted_for == message->to),
+            "vote reply: the granted vote is on the disk");
+        break;
+    case CRAFT_MESSAGE_APPEND:
+        rule(disk->term == message->term && disk->voted_for == message->from,
+             "append: the leader's own vote is on the disk");
+        break;
+    default:
+        rule(match <= disk->len, "append reply: the match is on the disk");
+        for (craft_index i = 1; i <= match && i <= disk->len; i++) {
+            struct thing thing = thing_of(craft_log_entry(&node->log, i));
+
+            rule(equal(&thing, &disk->log[i - 1]),
+                 "append reply: the match on the disk is that of the log");
+        }
+        break;
+    }
+}
+
+void check_disk(const struct disk *before, const struct disk *after)
+{
+    rule(after->term >= before->term, "disk: the term does not go back");
+    rule(after->term > before->term || before->voted_for == 0 ||
+             after->voted_for == before->voted_for,
+         "disk: one vote in a term");
+    rule(after->commit_hint >= before->commit_hint,
+         "disk: the commit index does not go back");
+    rule(after->commit_hint <= after->len,
+         "disk: no more is committed than it holds");
+    rule(equal_up_to(before->log, after->log, before->commit_hint),
+         "disk: what is committed stays");
+}
+
+/* ------------------------------------------------------------------ steps */
+
+static void check_committed(struct history *history, const struct image *image)
+{
+    for (uint8_t i = 0; i < image->commit && i < LOG_MAX; i++) {
+        if (i >= history->committed_len) {
+            history->committed[i] = image->log[i];
+            history->committed_in[i] = image->term;
+            history->committed_len = (uint8_t)(i + 1);
+        }
+        rule(equal(&history->committed[i], &image->log[i]),
+             "state machine safety: one entry is committed at an index");
+    }
+}
+
+static void check_within_life(const struct image *before,
+                              const struct image *after)
+{
+    rule(after->term >= before->term, "a term does not go back");
+    rule(after->commit >= before->commit, "commit does not go back");
+    if (after->role != CRAFT_ROLE_LEADER) {
+        return;
+    }
+    if (before->role == CRAFT_ROLE_LEADER && before->term == after->term) {
+        rule(after->log_len >= before->log_len &&
+                 equal_up_to(before->log, after->log, before->log_len),
+             "leader append-only: a leader keeps its entries");
+    }
+    rule(after->commit == before->commit ||
+             after->log[after->commit - 1].term == after->term,
+         "commit: a leader counts for entries of its own term alone");
+}
+
+void check_change(struct world *world, uint8_t server, uint32_t before)
+{
+    const struct image *image = image_of(world->servers[server].image);
+    struct history *history = &world->history;
+
+    if (image->term > TERMS_MAX || image->log_len > LOG_MAX) {
+        explore_break("explore: terms and logs are within the bounds");
+        return;
+    }
+    if (before != 0) {
+        check_within_life(image_of(before), image);
+    }
+    check_committed(history, image);
+    if (image->role == CRAFT_ROLE_LEADER) {
+        uint8_t *leader = &history->leader_of[image->term];
+
+        rule(*leader == 0 || *leader == server + 1,
+             "election safety: one leader in a term");
+        *leader = (uint8_t)(server + 1);
+    }
+}
+
+/* ----------------------------------------------------------------- worlds */
+
+static void check_matching(const struct thing *a, const struct thing *b,
+                           uint8_t len)
+{
+    while (len > 0 && a[len - 1].term != b[len - 1].term) {
+        len--;
+    }
+    rule(equal_up_to(a, b, len),
+         "log matching: equal terms at an index, equal logs up to it");
+}
+
+static uint8_t shorter(uint8_t a, uint8_t b)
+{
+    return a < b ? a : b;
+}
+
+static void check_pair(const struct server *a, const struct server *b)
+{
+    const struct image *x = image_of(a->image);
+    const struct image *y = image_of(b->image);
+
+    check_matching(x->log, y->log, shorter(x->log_len, y->log_len));
+    check_matching(a->disk.log, b->disk.log, shorter(a->disk.len, b->disk.len));
+}
+
+static void check_leader(const struct world *world, const struct image *image)
+{
+    const struct history *history = &world->history;
+
+    for (uint8_t i = 0; i < history->committed_len; i++) {
+        rule(image->term < history->committed_in[i] ||
+                 (i < image->log_len &&
+                  equal(&image->log[i], &history->committed[i])),
+             "leader completeness: a leader has all that is committed");
+    }
+    for (uint8_t i = 0; i < options.servers; i++) {
+        const struct disk *disk = &world->servers[i].disk;
+        uint8_t match = image->match[i + 1];
+
+        rule(disk->term > image->term ||
+                 (match <= disk->len && match <= image->log_len &&
+                  equal_up_to(disk->log, image->log, match)),
+             "a match that a leader counts is on that disk");
+    }
+}
+
+static void check_majorities(const struct world *world)
+{
+    const struct history *history = &world->history;
+
+    for (uint8_t i = 0; i < history->committed_len; i++) {
+        uint8_t holds = 0;
+
+        for (uint8_t s = 0; s < options.servers; s++) {
+            const struct disk *disk = &world->servers[s].disk;
+
+            holds = (uint8_t)(holds +
+                              (i < disk->len &&
+                               equal(&disk->log[i], &history->committed[i])));
+        }
+        rule(holds > options.servers / 2,
+             "what is committed is on the disks of a majority");
+        rule(history->committed[i].what < WHAT_COMMAND ||
+                 (history->superseded >>
+                      (history->committed[i].what - WHAT_COMMAND) &
+                  1) == 0,
+             "done: what was told to be superseded is never committed");
+    }
+}
+
+void check_world(const struct world *world)
+{
+    for (uint8_t i = 0; i < options.servers; i++) {
+        const struct image *image = image_of(world->servers[i].image);
+
+        for (uint8_t j = 0; j < i; j++) {
+            check_pair(&world->servers[i], &world->servers[j]);
+        }
+        if (image->role == CRAFT_ROLE_LEADER) {
+            check_leader(world, image);
+        }
+    }
+    check_majorities(world);
+}

@@ -1,0 +1,109 @@
+/* The program: bounds in, one line out, or the way to what is broken. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "explore.h"
+
+struct options options = {
+    .servers = 2,
+    .symmetry = true,
+    .budget = {.term = 3,
+               .proposals = 1,
+               .heartbeats = 1,
+               .crashes = 1,
+               .duplicates = 0,
+               .full_disks = 0,
+               .flight = 3,
+               .open = 2},
+};
+
+static const char usage[] =
+    "usage: explore [OPTION VALUE]...\n"
+    "  --servers N         2 or 3 [2]\n"
+    "  --term N            the highest; the group is founded in 1 [3]\n"
+    "  --proposals N       commands offered [1]\n"
+    "  --heartbeats N      of leaders, besides those of a new one [1]\n"
+    "  --crashes N         with restart from the disk [1]\n"
+    "  --duplicates N      messages delivered twice [0]\n"
+    "  --full-disks N      records that do not fit [0]\n"
+    "  --flight N          messages under way at once, 1..8 [3]\n"
+    "  --open N            tickets open at once, 1..3 [2]\n"
+    "  --small-messages 1  one entry in each [0]\n"
+    "  --symmetry 0        do not take renamed servers for the same [1]\n"
+    "  --states-max N      stop there [0: no]\n"
+    "  --expect N          fail unless there are so many states [0: no]\n";
+
+struct option {
+    const char *name;
+    uint8_t *byte; /* or NULL */
+    uint64_t min;
+    uint64_t max;
+};
+
+static const struct option bytes[] = {
+    {"--servers", &options.servers, 2, SERVERS_MAX},
+    {"--term", &options.budget.term, 1, TERMS_MAX},
+    {"--proposals", &options.budget.proposals, 0, LOG_MAX},
+    {"--heartbeats", &options.budget.heartbeats, 0, 100},
+    {"--crashes", &options.budget.crashes, 0, 100},
+    {"--duplicates", &options.budget.duplicates, 0, 100},
+    {"--full-disks", &options.budget.full_disks, 0, 100},
+    {"--flight", &options.budget.flight, 1, BAG_MAX},
+    {"--open", &options.budget.open, 1, OPEN_MAX},
+};
+
+static bool option_byte(const char *name, uint64_t value)
+{
+    for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++) {
+        if (strcmp(name, bytes[i].name) == 0) {
+            *bytes[i].byte = (uint8_t)value;
+            return value >= bytes[i].min && value <= bytes[i].max;
+        }
+    }
+    return false;
+}
+
+static bool option_take(const char *name, const char *text)
+{
+    char *end;
+    uint64_t value = strtoull(text, &end, 10);
+
+    if (*text == '\0' || *end != '\0') {
+        return false;
+    }
+    if (strcmp(name, "--small-messages") == 0) {
+        options.small_messages = value != 0;
+    } else if (strcmp(name, "--symmetry") == 0) {
+        options.symmetry = value != 0;
+    } else if (strcmp(name, "--states-max") == 0) {
+        options.states_max = value;
+    } else if (strcmp(name, "--expect") == 0) {
+        options.expect = value;
+    } else {
+        return option_byte(name, value);
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 >= argc || !option_take(argv[i], argv[i + 1])) {
+            fprintf(stderr, "explore: %s: no such option, or out of range\n%s",
+                    argv[i], usage);
+            return 2;
+        }
+    }
+    if (options.budget.term + options.budget.proposals > LOG_MAX) {
+        fprintf(stderr,
+                "explore: a term and a proposal are an entry each: "
+                "at most %d in all\n",
+                LOG_MAX);
+        return 2;
+    }
+    return search();
+}

@@ -1,0 +1,265 @@
+/*
+ * explore: every behaviour of a small cluster, within bounds.
+ *
+ * The servers are real nodes, made without hooks: what they ask for is pulled.
+ * Each has an arena of its own at a fixed address, so that a node is cloned by
+ * copying bytes and its pointers stay valid. A world is one server's node,
+ * disk and open tickets beside another's, and the messages in flight; a step
+ * is one input to one server and all effects that follow. Worlds are met
+ * breadth first, each once: by a fingerprint of its facts, the least over all
+ * renamings of the servers.
+ *
+ *   arena    the allocator of a node, cloned by copying
+ *   facts    a node's facts as a number, under a renaming
+ *   images   the nodes met so far, each once
+ *   messages what a world keeps of messages and entries
+ *   world    a world, its root, its steps and its fingerprint
+ *   effects  what follows from an input
+ *   check    what holds in every world
+ *   search   breadth first, and the way to a world
+ *   tell     a way in words
+ */
+#ifndef CRAFT_TEST_EXPLORE_H
+#define CRAFT_TEST_EXPLORE_H
+
+#include "core/node.h"
+
+enum {
+    SERVERS_MAX = 3,
+    RENAMINGS_MAX = 6,
+    LOG_MAX = 7,
+    TERMS_MAX = 7,
+    OPEN_MAX = 3, /* tickets of one server */
+    BAG_MAX = 8   /* messages in flight */
+};
+
+/* What is in an entry besides its term. */
+enum {
+    WHAT_NOTHING = 0,
+    WHAT_NOOP = 1,
+    WHAT_CONFIGURATION = 2,
+    WHAT_COMMAND = 3 /* and above: the number of the proposal */
+};
+
+/* Everything in a world is bytes, without padding: equal worlds are equal
+ * bytes, but for their order of messages. */
+struct thing {
+    uint8_t term;
+    uint8_t what;
+};
+
+struct letter {
+    uint8_t kind;
+    uint8_t from;
+    uint8_t to;
+    uint8_t term;
+    uint8_t round;
+    uint8_t number[5]; /* by kind, see letter_of() */
+    uint8_t len;
+    uint8_t reserved;
+    struct thing things[LOG_MAX];
+};
+
+struct disk {
+    uint8_t term;
+    uint8_t voted_for;
+    uint8_t commit_hint;
+    uint8_t len;
+    struct thing log[LOG_MAX]; /* entry i at i - 1 */
+};
+
+struct record {
+    uint8_t flags;
+    uint8_t term;
+    uint8_t voted_for;
+    uint8_t commit_hint;
+    uint8_t truncate_from;
+    uint8_t first;
+    uint8_t len;
+    uint8_t reserved;
+    struct thing things[LOG_MAX];
+};
+
+struct server {
+    uint32_t image; /* of its node */
+    uint8_t open_len;
+    uint8_t reserved[3];
+    struct disk disk;
+    struct record open[OPEN_MAX]; /* tickets, oldest first */
+};
+
+/* What has happened, as far as it must never be contradicted. */
+struct history {
+    uint8_t leader_of[TERMS_MAX + 1]; /* [term] */
+    uint8_t committed_len;
+    uint8_t superseded; /* proposals, a bit each */
+    struct thing committed[LOG_MAX];
+    uint8_t committed_in[LOG_MAX]; /* the term of its leader then */
+};
+
+/* What is still allowed. */
+struct budget {
+    uint8_t term; /* the highest */
+    uint8_t proposals;
+    uint8_t heartbeats;
+    uint8_t crashes;
+    uint8_t duplicates;
+    uint8_t full_disks;
+    uint8_t flight; /* messages at once */
+    uint8_t open;   /* tickets at once, per server */
+};
+
+struct world {
+    struct server servers[SERVERS_MAX];
+    struct history history;
+    struct budget budget;
+    uint8_t flight_len;
+    struct letter flight[BAG_MAX];
+};
+
+/* Of one node met, besides its bytes. */
+struct image {
+    uint64_t facts[RENAMINGS_MAX];
+    size_t bytes; /* where they stand in the store */
+    uint32_t bytes_len;
+    uint8_t role;
+    uint8_t term;
+    uint8_t commit;
+    uint8_t log_len;
+    uint8_t first_of_term;
+    uint8_t match[SERVERS_MAX + 1]; /* of a leader, by id */
+    struct thing log[LOG_MAX];
+};
+
+/* One input to one server. */
+enum step_kind {
+    STEP_TIMEOUT,
+    STEP_HEARTBEAT,
+    STEP_PROPOSE,
+    STEP_DELIVER,
+    STEP_DELIVER_COPY,
+    STEP_DROP,
+    STEP_WRITTEN, /* number: so many of the open tickets are durable */
+    STEP_FULL,    /* number: the ticket that found the disk full */
+    STEP_CRASH,   /* number: so many of the open tickets reached the disk */
+    STEP_KIND_END
+};
+
+struct step {
+    uint8_t kind;
+    uint8_t server; /* its place, from 0 */
+    uint8_t number;
+    uint8_t reserved;
+};
+
+struct options {
+    uint8_t servers;
+    bool symmetry;
+    bool small_messages; /* one entry each */
+    uint64_t states_max;
+    uint64_t expect; /* states, 0 = not told */
+    struct budget budget;
+};
+
+extern struct options options;
+
+/* ------------------------------------------------------------------ arena */
+
+enum {
+    ARENA_SIZE = 32768
+};
+
+void *arena_of(uint8_t server);
+void arena_reset(uint8_t server);
+size_t arena_used(uint8_t server);
+void *arena_realloc(void *ctx, void *ptr, size_t old_size, size_t new_size);
+
+/* ------------------------------------------------------------------ facts */
+
+uint64_t mix(uint64_t sum, uint64_t value);
+
+/* Renamings: renaming r makes id i the id renamed[r][i]; the first changes
+ * nothing. */
+extern uint8_t renamed[RENAMINGS_MAX][SERVERS_MAX + 1];
+extern uint8_t renamings;
+
+void renamings_init(void);
+uint64_t facts_of(const craft_node *node, uint8_t renaming);
+
+/* ----------------------------------------------------------------- images */
+
+void images_init(void);
+const struct image *image_of(uint32_t number);
+uint32_t images_len(void);
+
+/* The node of this server becomes that of the image. */
+craft_node *image_load(uint8_t server, uint32_t number);
+
+/* The number of the node as it is now. */
+uint32_t image_store(uint8_t server, craft_node *node);
+
+/* ------------------------------------------------------------------ world */
+
+void world_root(struct world *world);
+uint64_t world_fingerprint(const struct world *world);
+
+/* Steps that a world allows: their number. */
+size_t world_steps(const struct world *world, struct step *steps, size_t max);
+
+enum {
+    STEPS_MAX = 128
+};
+
+/* Take a step. After it, explore_broken() is not NULL if that broke a rule. */
+void world_step(struct world *world, const struct step *step);
+
+/* Made new from the disk, into the arena. */
+craft_node *server_start(struct world *world, uint8_t server);
+
+void disk_write(struct disk *disk, const struct record *record);
+
+/* --------------------------------------------------------------- messages */
+
+void letter_of(const craft_message *message, struct letter *letter);
+
+/* entries: [LOG_MAX], written. */
+void letter_open(const struct letter *letter, craft_message *message,
+                 craft_entry *entries);
+void entry_open(craft_entry *entry, craft_index index,
+                const struct thing *thing);
+struct thing thing_of(const craft_entry *entry);
+
+/* ---------------------------------------------------------------- effects */
+
+/* Pull all effects of the server's node into the world. */
+void effects_take(struct world *world, uint8_t server, craft_node *node);
+
+/* ------------------------------------------------------------------ check */
+
+/* The first rule broken since the last look, or NULL. */
+const char *explore_broken(void);
+void explore_break(const char *rule);
+void explore_forget(void);
+
+/* A message at the moment it leaves. */
+void check_leaving(const struct world *world, uint8_t server,
+                   const craft_node *node, const craft_message *message);
+/* A server's step from one node to the next. */
+void check_change(struct world *world, uint8_t server, uint32_t before);
+/* A write to a disk. */
+void check_disk(const struct disk *before, const struct disk *after);
+/* Every world. */
+void check_world(const struct world *world);
+
+/* ----------------------------------------------------------------- search */
+
+/* Text of what happens in a step is told to stdout while this is set. */
+extern bool telling;
+void tell_step(const struct world *world, const struct step *step);
+void tell_effect(uint8_t server, const craft_effect *effect);
+void tell_world(const struct world *world);
+
+/* 0 = nothing is broken within the bounds. */
+int search(void);
+
+#endif

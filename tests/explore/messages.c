@@ -1,0 +1,131 @@
+/* Messages and entries as the few bytes that a world keeps of them. */
+#include "explore.h"
+
+static uint8_t blob[256]; /* the configuration: there is one */
+static size_t blob_len;
+
+struct thing thing_of(const craft_entry *entry)
+{
+    struct thing thing = {(uint8_t)entry->term, WHAT_NOOP};
+
+    if (entry->kind == CRAFT_ENTRY_COMMAND) {
+        thing.what = entry->data[0];
+    } else if (entry->kind == CRAFT_ENTRY_CONFIGURATION) {
+        thing.what = WHAT_CONFIGURATION;
+        if (blob_len == 0 && entry->data_len <= sizeof blob) {
+            blob_len = entry->data_len;
+            memcpy(blob, entry->data, blob_len);
+        }
+    }
+    return thing;
+}
+
+void entry_open(craft_entry *entry, craft_index index,
+                const struct thing *thing)
+{
+    memset(entry, 0, sizeof *entry);
+    entry->index = index;
+    entry->term = thing->term;
+    if (thing->what == WHAT_NOOP) {
+        entry->kind = CRAFT_ENTRY_NOOP;
+    } else if (thing->what == WHAT_CONFIGURATION) {
+        entry->kind = CRAFT_ENTRY_CONFIGURATION;
+        entry->data = blob;
+        entry->data_len = blob_len;
+    } else {
+        entry->kind = CRAFT_ENTRY_COMMAND;
+        entry->data = &thing->what;
+        entry->data_len = 1;
+    }
+}
+
+static void append_of(const craft_append *append, struct letter *letter)
+{
+    letter->number[0] = (uint8_t)append->prev_index;
+    letter->number[1] = (uint8_t)append->prev_term;
+    letter->number[2] = (uint8_t)append->commit;
+    letter->len = (uint8_t)append->entries_len;
+    for (size_t i = 0; i < append->entries_len && i < LOG_MAX; i++) {
+        letter->things[i] = thing_of(&append->entries[i]);
+    }
+}
+
+void letter_of(const craft_message *message, struct letter *letter)
+{
+    const craft_append_reply *reply = &message->as.append_reply;
+
+    memset(letter, 0, sizeof *letter);
+    letter->kind = (uint8_t)message->kind;
+    letter->from = (uint8_t)message->from;
+    letter->to = (uint8_t)message->to;
+    letter->term = (uint8_t)message->term;
+    letter->round = (uint8_t)message->round;
+    switch (message->kind) {
+    case CRAFT_MESSAGE_VOTE:
+        letter->number[0] = (uint8_t)message->as.vote.last_index;
+        letter->number[1] = (uint8_t)message->as.vote.last_term;
+        break;
+    case CRAFT_MESSAGE_VOTE_REPLY:
+        letter->number[0] = (uint8_t)message->as.vote_reply.granted;
+        break;
+    case CRAFT_MESSAGE_APPEND:
+        append_of(&message->as.append, letter);
+        break;
+    case CRAFT_MESSAGE_APPEND_REPLY:
+        letter->number[0] = (uint8_t)reply->rejected;
+        letter->number[1] = (uint8_t)reply->match_index;
+        letter->number[2] = (uint8_t)reply->rejected_index;
+        letter->number[3] = (uint8_t)reply->hint_index;
+        letter->number[4] = (uint8_t)reply->hint_term;
+        break;
+    default:
+        explore_break("explore: a kind of message that it does not know");
+        break;
+    }
+}
+
+static void append_open(const struct letter *letter, craft_append *append,
+                        craft_entry *entries)
+{
+    append->prev_index = letter->number[0];
+    append->prev_term = letter->number[1];
+    append->commit = letter->number[2];
+    append->entries = entries;
+    append->entries_len = letter->len;
+    for (uint8_t i = 0; i < letter->len; i++) {
+        entry_open(&entries[i], append->prev_index + 1 + i, &letter->things[i]);
+    }
+}
+
+void letter_open(const struct letter *letter, craft_message *message,
+                 craft_entry *entries)
+{
+    craft_append_reply *reply = &message->as.append_reply;
+
+    memset(message, 0, sizeof *message);
+    message->struct_size = (uint32_t)sizeof *message;
+    message->kind = letter->kind;
+    message->from = letter->from;
+    message->to = letter->to;
+    message->term = letter->term;
+    message->round = letter->round;
+    switch (letter->kind) {
+    case CRAFT_MESSAGE_VOTE:
+        message->as.vote.last_index = letter->number[0];
+        message->as.vote.last_term = letter->number[1];
+        break;
+    case CRAFT_MESSAGE_VOTE_REPLY:
+        message->as.vote_reply.granted = letter->number[0];
+        break;
+    case CRAFT_MESSAGE_APPEND:
+        append_open(letter, &message->as.append, entries);
+        break;
+    default:
+        reply->rejected = letter->number[0];
+        reply->match_index = letter->number[1];
+        reply->rejected_index = letter->number[2];
+        reply->hint_index = letter->number[3];
+        reply->hint_term = letter->number[4];
+        break;
+    }
+}
