@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -212,13 +213,15 @@ static void commit_heard_early_counts_for_later_entries(void **state)
     (void)play_append(
         cluster,
         (struct play_append){
-            .from = 2, .term = 2, .prev = 2, .prev_term = 2, .commit = 3});
-    assert_int_equal(cluster_status(cluster, 1).commit_index, 3);
-    (void)play_append(
-        cluster,
-        (struct play_append){
-            .from = 2, .term = 2, .prev = 3, .prev_term = 2, .commit = 0});
-    assert_int_equal(cluster_status(cluster, 1).commit_index, 3);
+            .from = 2, .term = 2, .prev = 4, .prev_term = 2, .commit = 6});
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 4);
+    (void)play_append(cluster, (struct play_append){.from = 2,
+                                                    .term = 2,
+                                                    .prev = 4,
+                                                    .prev_term = 2,
+                                                    .commit = 3,
+                                                    .entries = {2, 2, 2}});
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 6);
     cluster_free(cluster);
 }
 
@@ -382,6 +385,45 @@ static void replaced_entries_are_never_read_again(void **state)
     cluster_free(cluster);
 }
 
+/* 4.1: "servers always use the latest configuration in their log", also when
+ * a truncation takes it away. Pitfall, six times (NuRaft 98b42ac, canonical
+ * 250): the configuration stays. */
+static void truncated_configuration_is_no_longer_in_force(void **state)
+{
+    struct cluster_options options;
+    struct cluster *cluster;
+    craft_message message;
+    craft_entry entry;
+
+    (void)state;
+    cluster_options_init(&options, 3);
+    options.blank = 1u << 1; /* 1 is joining; 2 has founded the group */
+    options.puppets = 1u << 3;
+    cluster = cluster_new(&options);
+    cluster->blind = true;
+    memset(&entry, 0, sizeof entry);
+    entry.index = 1;
+    entry.term = 1;
+    entry.kind = CRAFT_ENTRY_CONFIGURATION;
+    entry.data = cluster->entries[0]->data;
+    entry.data_len = cluster->entries[0]->data_len;
+    message = play_message(cluster, CRAFT_MESSAGE_APPEND, 3, 5);
+    message.as.append.entries = &entry;
+    message.as.append.entries_len = 1;
+    assert_int_equal(cluster_inject_hostile(cluster, 1, &message), 0);
+    assert_int_equal(cluster_status(cluster, 1).configuration_index, 1);
+    assert_int_equal(cluster_status(cluster, 1).peers_len, 2);
+    memset(&entry, 0, sizeof entry);
+    entry.index = 1;
+    entry.term = 6;
+    entry.kind = CRAFT_ENTRY_NOOP;
+    message.term = 6;
+    assert_int_equal(cluster_inject_hostile(cluster, 1, &message), 0);
+    assert_int_equal(cluster_status(cluster, 1).configuration_index, 0);
+    assert_int_equal(cluster_status(cluster, 1).peers_len, 0);
+    cluster_free(cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +443,7 @@ int main(void)
         cmocka_unit_test(appends_of_one_hold_are_written_and_answered_once),
         cmocka_unit_test(reordered_appends_end_in_the_same_log),
         cmocka_unit_test(replaced_entries_are_never_read_again),
+        cmocka_unit_test(truncated_configuration_is_no_longer_in_force),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

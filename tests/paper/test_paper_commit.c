@@ -401,6 +401,24 @@ static void applying_goes_on_when_the_disk_catches_up(void **state)
     cluster_free(cluster);
 }
 
+static void applying_goes_on_behind_a_no_op(void **state)
+{
+    struct cluster *cluster = play_leader(3); /* its no-op is entry 2 */
+
+    (void)state;
+    cluster_node(cluster, 1)->persist_ends = CLUSTER_ENDS_WHEN_TOLD;
+    (void)cluster_propose(cluster, 1);
+    cluster_hold(cluster, 1);
+    (void)play_match(cluster, 2, 2, 3);
+    (void)play_match(cluster, 3, 2, 3);
+    cluster_release(cluster, 1);
+    assert_int_equal(cluster_status(cluster, 1).commit_index, 3);
+    assert_int_equal(cluster_status(cluster, 1).applied_index, 2);
+    (void)cluster_persist_all(cluster, 1);
+    assert_int_equal(cluster_status(cluster, 1).applied_index, 3);
+    cluster_free(cluster);
+}
+
 /* Figure 3.1, All servers: "If commitIndex > lastApplied: increment
  * lastApplied, apply log[lastApplied]": in order, and one batch at a time. */
 static void commands_are_applied_in_batches_one_at_a_time(void **state)
@@ -483,6 +501,7 @@ int main(void)
         cmocka_unit_test(
             commit_heard_before_the_write_ends_is_applied_after_it),
         cmocka_unit_test(applying_goes_on_when_the_disk_catches_up),
+        cmocka_unit_test(applying_goes_on_behind_a_no_op),
         cmocka_unit_test(commands_are_applied_in_batches_one_at_a_time),
         cmocka_unit_test(answers_of_strangers_commit_nothing),
     };

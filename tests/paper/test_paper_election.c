@@ -438,6 +438,9 @@ static void seen_term_is_no_vote(void **state)
     assert_int_equal(cluster_leader(cluster), 0);
     (void)play_vote(cluster, 3, 5, 1, 1);
     assert_int_equal(cluster_status(cluster, 1).voted_for, 3);
+    /* The vote alone is a hard state, too: it is written, and leaves. */
+    assert_int_equal(cluster_node(cluster, 1)->disk.voted_for, 3);
+    assert_non_null(play_sent(cluster, 3, CRAFT_MESSAGE_VOTE_REPLY));
     cluster_free(cluster);
 }
 

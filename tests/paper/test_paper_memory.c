@@ -330,6 +330,41 @@ static void campaign_without_memory_is_tried_again(void **state)
     cluster_free(cluster);
 }
 
+static void tick_inside(struct cluster_node *node, uint32_t kind)
+{
+    if (kind == CRAFT_EFFECT_SEND) {
+        node->cluster->inside = NULL; /* once */
+        (void)cluster_tick(node->cluster, node->position, 100);
+    }
+}
+
+/* The allocator is never called between two effects: a campaign that begins in
+ * a hook takes its room with the tick. The cluster watches. */
+static void campaign_that_begins_in_a_hook_allocates_with_the_tick(void **state)
+{
+    (void)state;
+    for (craft_index entries = 1; entries < 20; entries++) {
+        struct cluster *cluster = play_one(3);
+
+        for (craft_index i = 1; i <= entries; i++) {
+            if (i == entries) {
+                cluster->inside = tick_inside;
+            }
+            (void)play_append(cluster,
+                              (struct play_append){.from = 2,
+                                                   .term = 2,
+                                                   .prev = i,
+                                                   .prev_term = i > 1 ? 2 : 1,
+                                                   .entries = {2}});
+        }
+        assert_int_equal(cluster_status(cluster, 1).role, CRAFT_ROLE_CANDIDATE);
+        (void)play_vote_reply(cluster, 2, cluster_status(cluster, 1).term,
+                              true);
+        assert_int_equal(cluster_leader(cluster), 1);
+        cluster_free(cluster);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +378,8 @@ int main(void)
         cmocka_unit_test(steady_state_allocates_nothing),
         cmocka_unit_test(refused_memory_changes_nothing),
         cmocka_unit_test(campaign_without_memory_is_tried_again),
+        cmocka_unit_test(
+            campaign_that_begins_in_a_hook_allocates_with_the_tick),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,32 @@ static void request_survives_its_truncation(void **state)
     cluster_free(cluster);
 }
 
+/* Also while the log is shorter than the request's index: nothing of a later
+ * term is committed, so that it may still return. */
+static void request_behind_a_shorter_log_stays_open(void **state)
+{
+    struct cluster *cluster = leader_with_a_request(); /* 3@2 */
+
+    (void)state;
+    (void)cluster_propose_sized(cluster, 1, 0); /* 4@2, of no token */
+    (void)cluster_propose(cluster, 1);          /* 5@2 */
+    (void)play_append(cluster, (struct play_append){.from = 2,
+                                                    .term = 3,
+                                                    .prev = 3,
+                                                    .prev_term = 2,
+                                                    .commit = 3,
+                                                    .entries = {3}});
+    assert_int_equal(cluster_status(cluster, 1).last_index, 4);
+    assert_ended(cluster, 1, CRAFT_RESULT_OK);
+    assert_open(cluster, 2);
+    (void)play_append(
+        cluster,
+        (struct play_append){
+            .from = 2, .term = 3, .prev = 4, .prev_term = 3, .commit = 4});
+    assert_ended(cluster, 2, CRAFT_RESULT_SUPERSEDED);
+    cluster_free(cluster);
+}
+
 /* An entry of a later term is committed and the log is shorter than the
  * request's index: it can never return. */
 static void commit_of_a_later_term_supersedes_what_is_behind_it(void **state)
@@ -386,6 +412,7 @@ int main(void)
         cmocka_unit_test(step_down_decides_nothing),
         cmocka_unit_test(another_entry_at_its_index_supersedes_a_request),
         cmocka_unit_test(request_survives_its_truncation),
+        cmocka_unit_test(request_behind_a_shorter_log_stays_open),
         cmocka_unit_test(commit_of_a_later_term_supersedes_what_is_behind_it),
         cmocka_unit_test(requests_of_two_leaderships_are_told_apart),
         cmocka_unit_test(stop_ends_every_request_with_unknown),

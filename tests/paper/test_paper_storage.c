@@ -88,6 +88,17 @@ static void heartbeats_are_answered_while_the_disk_is_slow(void **state)
     assert_int_equal(play_sent(cluster, 2, CRAFT_MESSAGE_APPEND_REPLY)->round,
                      7);
     assert_int_equal(acknowledged(cluster, 2), 2);
+    /* New entries do not keep a new round waiting. */
+    play_forget(cluster);
+    (void)play_append(cluster, (struct play_append){.from = 2,
+                                                    .term = 2,
+                                                    .prev = 3,
+                                                    .prev_term = 2,
+                                                    .round = 8,
+                                                    .entries = {2}});
+    assert_int_equal(play_sent(cluster, 2, CRAFT_MESSAGE_APPEND_REPLY)->round,
+                     8);
+    assert_int_equal(acknowledged(cluster, 2), 2);
     cluster_free(cluster);
 }
 
@@ -334,6 +345,10 @@ static void full_disk_leaves_earlier_tickets_open(void **state)
     (void)cluster_persisted(cluster, 1, node->records[1].ticket,
                             CRAFT_ENDING_NOSPACE);
     assert_int_equal(node->records_len, 1);
+    /* A late ending of the voided one does not end them. */
+    (void)cluster_persisted(cluster, 1, node->records[0].ticket + 1,
+                            CRAFT_ENDING_OK);
+    assert_int_equal(acknowledged(cluster, 2), 0);
     (void)cluster_persist_one(cluster, 1, CRAFT_ENDING_OK);
     assert_int_equal(acknowledged(cluster, 2), 3);
     cluster_free(cluster);
@@ -470,6 +485,29 @@ static void broken_disk_halts_the_node(void **state)
     cluster_free(cluster);
 }
 
+/* Also what was due before: within a hold nothing has left yet. */
+static void halted_node_says_nothing_that_was_due(void **state)
+{
+    struct cluster *cluster = play_leader(3);
+    struct cluster_node *node = cluster_node(cluster, 1);
+
+    (void)state;
+    (void)play_present(cluster, 2, 2, 2);
+    node->persist_ends = CLUSTER_ENDS_WHEN_TOLD;
+    (void)cluster_propose(cluster, 1);
+    play_forget(cluster);
+    cluster_hold(cluster, 1);
+    (void)cluster_propose(cluster, 1);
+    (void)play_vote(cluster, 3, 2, 1, 1);
+    (void)cluster_tick(cluster, 1, 5);
+    (void)cluster_persist_one(cluster, 1, CRAFT_ENDING_ERROR);
+    cluster_release(cluster, 1);
+    assert_int_equal(cluster->network_len, 0);
+    assert_int_equal(cluster_token(cluster, 1)->result, CRAFT_RESULT_UNKNOWN);
+    assert_int_equal(cluster_token(cluster, 2)->result, CRAFT_RESULT_UNKNOWN);
+    cluster_free(cluster);
+}
+
 /* A state machine that fails halts the node, too. */
 static void broken_state_machine_halts_the_node(void **state)
 {
@@ -547,6 +585,7 @@ int main(void)
         cmocka_unit_test(hard_state_is_written_after_an_earlier_write_ends),
         cmocka_unit_test(full_follower_answers_and_catches_up),
         cmocka_unit_test(broken_disk_halts_the_node),
+        cmocka_unit_test(halted_node_says_nothing_that_was_due),
         cmocka_unit_test(broken_state_machine_halts_the_node),
         cmocka_unit_test(campaign_while_writing_waits_for_the_log),
         cmocka_unit_test(writes_of_a_deposed_leader_end_quietly),

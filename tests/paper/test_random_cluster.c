@@ -170,6 +170,16 @@ static void step_network(struct run *run)
                                   chance(run, FAULT_DUPLICATE, 100));
 }
 
+static bool is_open(const struct cluster_node *node, uint64_t ticket)
+{
+    for (size_t i = 0; i < node->records_len; i++) {
+        if (node->records[i].ticket == ticket) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void step_end(struct run *run, uint32_t position)
 {
     struct cluster_node *node = cluster_node(run->cluster, position);
@@ -193,9 +203,9 @@ static void step_end(struct run *run, uint32_t position)
         if (node->next_ticket > 1 && draw(run, 4) == 0) { /* a late one */
             uint64_t ticket = 1 + draw(run, (uint32_t)(node->next_ticket - 1));
 
-            if (node->records_len == 0 || ticket < node->records[0].ticket) {
+            if (!is_open(node, ticket)) {
                 (void)cluster_persisted(run->cluster, position, ticket,
-                                        CRAFT_ENDING_OK);
+                                        (int)draw(run, 3));
             }
         }
         break;

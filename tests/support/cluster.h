@@ -140,6 +140,7 @@ struct cluster_message {
 struct cluster_term {
     craft_term term;
     craft_id leader;
+    craft_index commit;                    /* the highest that it told */
     craft_id votes[CLUSTER_NODES_MAX + 1]; /* that left, by position */
     craft_term *log; /* the leader's, as it showed it; 0 = not shown */
     size_t log_len;

@@ -182,6 +182,7 @@ static void record_entries_take(struct cluster_node *node,
                          node->position, (unsigned long long)entry->index);
         }
         record->entries[i] = cluster_entry_note(node, entry, term);
+        cluster_token_judge(node, entry, record->entries[i]);
         term = entry->term;
     }
     record->entries_len = persist->entries_len;
@@ -290,7 +291,7 @@ int cluster_persisted(struct cluster *cluster, uint32_t position,
     }
     input = cluster_enter(node, false);
     rv = craft_persisted(node->node, ticket, ending);
-    if (ending == CRAFT_ENDING_ERROR && rv == 0) {
+    if (ending == CRAFT_ENDING_ERROR && rv == 0 && open) {
         node->halted = true;
     }
     cluster_leave(input);

@@ -211,6 +211,7 @@ void cluster_note_append(struct cluster_node *node,
 {
     const craft_append *append = &message->as.append;
     craft_term prev_term = append->prev_term;
+    struct cluster_term *known;
 
     cluster_note_leader(node, message->term);
     if (append->prev_index > 0) {
@@ -228,7 +229,11 @@ void cluster_note_append(struct cluster_node *node,
         shown_set(node, message->term, entry->index, entry->term);
         prev_term = entry->term;
     }
-    cluster_note_commit(node, message->term, append->commit);
+    known = cluster_term_of(node->cluster, message->term);
+    if (append->commit > known->commit) {
+        known->commit = append->commit;
+    }
+    cluster_note_commit(node, message->term, known->commit);
 }
 
 /* ------------------------------------------------------------- commitment */

@@ -150,6 +150,25 @@ static void on_persist(void *host, const craft_persist *persist)
 
 /* ------------------------------------------------------------------ apply */
 
+/* "the proposer's own, on the proposing server", else 0. */
+void cluster_token_judge(struct cluster_node *node, const craft_entry *entry,
+                         const struct cluster_entry *known)
+{
+    const struct cluster *cluster = node->cluster;
+    const struct cluster_token *token;
+
+    if (entry->token == 0) {
+        return;
+    }
+    token = entry->token == known->token ? &cluster->tokens[entry->token - 1]
+                                         : NULL;
+    if (token == NULL || token->position != node->position ||
+        token->life != node->life) {
+        cluster_fail(node->cluster, "%u: entry %llu has a token of others",
+                     node->position, LLU(entry->index));
+    }
+}
+
 /* The state machine takes one command: each once, in the order of the log. */
 static void machine_take(struct cluster_node *node, const craft_entry *entry)
 {
@@ -176,6 +195,7 @@ static void machine_take(struct cluster_node *node, const craft_entry *entry)
         cluster_fail(cluster, "state machine safety: %u applies %llu@%llu",
                      node->position, LLU(entry->index), LLU(entry->term));
     }
+    cluster_token_judge(node, entry, known);
     if (known->token != 0 && known->token <= cluster->tokens_len) {
         struct cluster_token *token = &cluster->tokens[known->token - 1];
 

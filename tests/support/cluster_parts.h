@@ -11,6 +11,8 @@ void *cluster_grow(void *array, size_t *max, size_t wanted, size_t size);
 /* cluster_hooks.c */
 extern const craft_hooks cluster_hooks;
 void cluster_pump(struct cluster_node *node);
+void cluster_token_judge(struct cluster_node *node, const craft_entry *entry,
+                         const struct cluster_entry *known);
 uint64_t cluster_sum(const craft_entry *entries, size_t entries_len);
 
 /* cluster.c: around every call into a node. */
