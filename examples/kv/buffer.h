@@ -31,7 +31,7 @@ static inline size_t kv_buffer_len(const struct kv_buffer *buffer)
 
 static inline uint8_t *kv_buffer_data(const struct kv_buffer *buffer)
 {
-    return buffer->bytes + buffer->start;
+    return buffer->start == 0 ? buffer->bytes : buffer->bytes + buffer->start;
 }
 
 /* Room for len more bytes, to be taken into the content by _grown(). */

@@ -331,6 +331,7 @@ void craft_host_close(craft_host *host)
     }
     craft_loop_free(host->loop);
     craft_wake_close(&host->wake);
+    free(host->received);
     free(host->fetched);
     free(host->fetched_data);
     free(host);

@@ -67,6 +67,8 @@ struct craft_host {
     int storage_told;       /* enum craft_ending of the last line about it */
 
     /* What a fetch is read into. */
+    craft_entry *received; /* [received_max], of the message in hand */
+    size_t received_max;
     craft_entry *fetched;
     size_t fetched_max;
     uint8_t *fetched_data;

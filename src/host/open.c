@@ -144,10 +144,53 @@ static int listen_on(struct craft_host *host, const char *text)
     return 0;
 }
 
+/* Decode into the host's array, which grows with the largest append. */
+static int decode(struct craft_host *host, const struct craft_frame *frame,
+                  craft_message *message)
+{
+    int rv = craft_message_decode(message, host->received, host->received_max,
+                                  frame->payload, frame->payload_len);
+
+    if (rv == CRAFT_ERR_ENTRIES) {
+        size_t len = message->as.append.entries_len;
+        craft_entry *received = realloc(host->received, len * sizeof *received);
+
+        if (received == NULL) {
+            return CRAFT_ERR_NOMEM;
+        }
+        host->received = received;
+        host->received_max = len;
+        rv = craft_message_decode(message, received, len, frame->payload,
+                                  frame->payload_len);
+    }
+    return rv;
+}
+
+/*
+ * A message of a peer. It speaks for the server that the connection was
+ * greeted as, and for no other.
+ */
+static int on_raft(struct craft_host *host, craft_id from,
+                   const struct craft_frame *frame)
+{
+    craft_message message;
+    int rv = decode(host, frame, &message);
+
+    if (rv == CRAFT_ERR_NOMEM) {
+        return 0; /* as if it were lost: it is sent again */
+    }
+    if (rv == 0 && message.from != from) {
+        rv = CRAFT_ERR_MISADDRESSED;
+    }
+    if (rv == 0) {
+        (void)craft_receive(host->node, &message);
+    }
+    return rv;
+}
+
 static int on_frame(void *ctx, craft_id from, const struct craft_frame *frame)
 {
     struct craft_host *host = ctx;
-    int rv;
 
     if (frame->type == CRAFT_FRAME_APPLICATION) {
         if (host->machine.message != NULL &&
@@ -157,8 +200,7 @@ static int on_frame(void *ctx, craft_id from, const struct craft_frame *frame)
         }
         return 0;
     }
-    rv = craft_receive_bytes(host->node, frame->payload, frame->payload_len);
-    return rv == CRAFT_ERR_FORMAT || rv == CRAFT_ERR_VERSION ? rv : 0;
+    return on_raft(host, from, frame);
 }
 
 static void on_link(void *ctx, craft_id peer, int up)

@@ -460,6 +460,48 @@ static void bad_frame_closes_the_connection(void **state)
     assert_int_equal(count(server).broken, 5); /* a cut one just ended */
 }
 
+/* A vote request of `from`, in a frame. */
+static size_t make_vote(uint8_t *bytes, size_t bytes_max, craft_id from,
+                        craft_term term)
+{
+    craft_message message;
+    size_t len = 0;
+
+    memset(&message, 0, sizeof message);
+    message.struct_size = sizeof message;
+    message.kind = CRAFT_MESSAGE_VOTE;
+    message.from = from;
+    message.to = 1;
+    message.term = term;
+    assert_int_equal(
+        craft_message_encode(&message, bytes + CRAFT_FRAME_HEAD_LEN,
+                             bytes_max - CRAFT_FRAME_HEAD_LEN, &len),
+        0);
+    craft_frame_seal(bytes, CRAFT_FRAME_RAFT, len);
+    return CRAFT_FRAME_HEAD_LEN + len;
+}
+
+static void connection_speaks_for_the_server_it_was_greeted_as(void **state)
+{
+    struct fleet *cluster = *state;
+    struct fleet_server *server = open_first(cluster);
+    uint8_t bytes[256];
+    craft_status status;
+    int fd = greet_as_peer(cluster, 2);
+
+    send_all(fd, bytes, make_vote(bytes, sizeof bytes, 3, 1000));
+    assert_closed(cluster, fd);
+    fleet_status(server, &status);
+    assert_true(status.term < 1000);
+    fd = greet_as_peer(cluster, 2);
+    send_all(fd, bytes, make_vote(bytes, sizeof bytes, 2, 2000));
+    do {
+        fleet_turn(cluster);
+        fleet_status(server, &status);
+    } while (status.term < 2000);
+    (void)close(fd);
+}
+
 static void connection_works_on_while_another_is_broken(void **state)
 {
     struct fleet *cluster = *state;
@@ -734,6 +776,9 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_frame_closes_the_connection, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            connection_speaks_for_the_server_it_was_greeted_as, set_up,
+            tear_down),
         cmocka_unit_test_setup_teardown(
             connection_works_on_while_another_is_broken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dialler_says_who_it_is, set_up,
