@@ -9,8 +9,21 @@ import tidy
 EMPTY_NAME = re.compile(r"^(?:test_?\w?\d*|\w\d*|it|works|basic\d*)$")
 
 
+TOP = {"include", "src", "tests", "examples", "docs", "CMakeLists.txt",
+       "LICENSE", "README.md"}
+
+
+def check_top(report):
+    """The top level is fixed; what begins with a dot and builds are apart."""
+    for path in tidy.all_files():
+        top = tidy.relative(path).split(os.sep)[0]
+        if top not in TOP and not top.startswith((".", "build")):
+            report.fault(path, 1, "does not belong to the top level")
+
+
 def main():
     report = tidy.Report("names")
+    check_top(report)
     programs = {}
     for path in tidy.c_files(("tests",), (".c",)):
         name = os.path.basename(path)[:-2]
