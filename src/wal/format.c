@@ -112,7 +112,8 @@ size_t craft_wal_entry_decode(craft_entry *entry, const uint8_t *data)
     return CRAFT_WAL_ENTRY_LEN + craft_wal_pad8(entry->data_len);
 }
 
-/* The bytes that summary->entries_len entries fill; 0: they do not fit. */
+/* The bytes that summary->entries_len entries fill; SIZE_MAX: they do not
+ * fit. Not 0: a body may end before its first entry. */
 static size_t entries_decode(struct craft_wal_summary *summary, size_t len)
 {
     craft_entry entry;
@@ -122,11 +123,11 @@ static size_t entries_decode(struct craft_wal_summary *summary, size_t len)
         if (len - at < CRAFT_WAL_ENTRY_LEN ||
             len - at - CRAFT_WAL_ENTRY_LEN <
                 craft_load32(summary->entries + at + 12)) {
-            return 0;
+            return SIZE_MAX;
         }
         at += craft_wal_entry_decode(&entry, summary->entries + at);
         if (i > 0 && entry.term < summary->last_term) {
-            return 0;
+            return SIZE_MAX;
         }
         summary->first_term = i == 0 ? entry.term : summary->first_term;
         summary->last_term = entry.term;
@@ -190,7 +191,8 @@ int craft_wal_summary_decode(struct craft_wal_summary *summary,
         summary->entries_len = craft_load32(at + 8);
         at += CRAFT_WAL_ENTRIES_LEN;
         summary->entries = at;
-        at += entries_decode(summary, len - (size_t)(at - body));
+        len -= (size_t)(at - body);
+        return entries_decode(summary, len) == len ? 0 : CRAFT_WAL_ERR_DAMAGED;
     }
     return (size_t)(at - body) == len ? 0 : CRAFT_WAL_ERR_DAMAGED;
 }
