@@ -122,7 +122,7 @@ static uint32_t draw_node(struct run *run)
     return 1 + draw(run, run->cluster->options.nodes);
 }
 
-static void modes_set(struct run *run, bool calm)
+static void modes_set(struct run *run)
 {
     static const enum fault faults[3] = {FAULT_SLOW_DISK, FAULT_SLOW_APPLY,
                                          FAULT_FETCH};
@@ -134,12 +134,12 @@ static void modes_set(struct run *run, bool calm)
 
         for (size_t k = 0; k < 3; k++) {
             *modes[k] = CLUSTER_ENDS_INSIDE;
-            if (!calm && run->on[faults[k]]) {
+            if (run->on[faults[k]]) {
                 *modes[k] = 1 + draw(run, 2);
             }
         }
         node->disk_full = false;
-        node->allocations_fail = !calm && run->on[FAULT_MEMORY] ? 50 : 0;
+        node->allocations_fail = run->on[FAULT_MEMORY] ? 50 : 0;
     }
 }
 
@@ -359,60 +359,11 @@ static void inside(struct cluster_node *node, uint32_t kind)
 
 /* -------------------------------------------------------------- convergence */
 
-static bool converged(struct run *run)
-{
-    uint32_t leader = cluster_leader(run->cluster);
-    craft_status lead;
-
-    if (leader == 0) {
-        return false;
-    }
-    lead = cluster_status(run->cluster, leader);
-    if (lead.commit_index != lead.last_index) {
-        return false;
-    }
-    for (uint32_t i = 1; i <= run->cluster->options.nodes; i++) {
-        craft_status status = cluster_status(run->cluster, i);
-
-        if (status.term != lead.term ||
-            status.leader != cluster_node(run->cluster, leader)->id ||
-            status.commit_index != lead.commit_index ||
-            status.applied_index != lead.commit_index ||
-            status.tokens_open != 0 || status.persists_open != 0 ||
-            (status.flags & CRAFT_STATUS_DISK_FULL) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* No more faults: with ticks alone all agree within some elections. */
 static void converge(struct run *run)
 {
-    struct cluster *cluster = run->cluster;
-
     memset(run->on, 0, sizeof run->on);
-    cluster->inside = NULL;
-    cluster_heal(cluster);
-    modes_set(run, true);
-    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
-        struct cluster_node *node = cluster_node(cluster, i);
-
-        if (!is_up(run, i)) {
-            cluster_crash(cluster, i, 0);
-            cluster_restart(cluster, i);
-        }
-        while (node->holds > 0) {
-            cluster_release(cluster, i);
-        }
-    }
-    cluster_settle(cluster);
-    for (uint32_t i = 0; i < 400 && !converged(run); i++) {
-        cluster_run(cluster, 1);
-    }
-    if (!converged(run)) {
-        cluster_fail(cluster, "it does not converge");
-    }
+    cluster_converge(run->cluster);
 }
 
 /* ------------------------------------------------------------------- runs */
@@ -429,7 +380,7 @@ static void seed_run(uint64_t seed, bool trace)
     faults_draw(&run);
     run.cluster->inside_data = &run;
     for (uint32_t part = 0; part < 2; part++) {
-        modes_set(&run, false);
+        modes_set(&run);
         run.cluster->inside = run.on[FAULT_INSIDE] ? inside : NULL;
         for (uint32_t i = 0; i < STEPS; i++) {
             step(&run);

@@ -196,7 +196,8 @@ struct cluster {
     uint64_t random;
     uint32_t depth; /* of inputs running */
     bool trace;
-    bool blind; /* what is outside of history may be taken: judge no promise */
+    bool blind; /* what is outside of history may be taken: judge no promise
+                   and no history */
 
     /* Called inside every hook of every node, before it returns. */
     void (*inside)(struct cluster_node *node, uint32_t effect_kind);
@@ -290,6 +291,9 @@ int cluster_inject(struct cluster *cluster, const craft_message *message);
 /* The same, outside of history: what no correct server sends. */
 int cluster_inject_hostile(struct cluster *cluster, uint32_t to,
                            const craft_message *message);
+/* Any bytes. */
+int cluster_inject_bytes(struct cluster *cluster, uint32_t to,
+                         const uint8_t *data, size_t data_len);
 
 /* ---------------------------------------------------------------- endings */
 
@@ -312,6 +316,11 @@ bool cluster_fetch_one(struct cluster *cluster, uint32_t position, int ending);
 void cluster_settle(struct cluster *cluster);
 /* A tick for all that are up, then settle; rounds times. */
 void cluster_run(struct cluster *cluster, uint32_t rounds);
+/*
+ * No more faults: everything ends, links and disks are well, who is down is
+ * restarted. With ticks alone all must agree within some elections.
+ */
+void cluster_converge(struct cluster *cluster);
 /* Campaign and settle: this one leads afterwards. */
 void cluster_elect(struct cluster *cluster, uint32_t position);
 /* Bounded draw, of the cluster's own generator. */

@@ -35,7 +35,8 @@ static void leader_check(struct cluster_node *node, const craft_status *status)
  */
 void cluster_watch_commit(struct cluster_node *node, const craft_status *status)
 {
-    if (!node->halted && status->commit_index > node->cluster->committed.len &&
+    if (!node->halted && !node->cluster->blind &&
+        status->commit_index > node->cluster->committed.len &&
         cluster_term_of(node->cluster, status->term)->leader == node->id) {
         cluster_note_commit(node, status->term, status->commit_index);
     }

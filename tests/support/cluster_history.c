@@ -63,6 +63,15 @@ static struct cluster_entry *entry_add(struct cluster *cluster,
     return added;
 }
 
+static bool entry_is(const struct cluster_entry *known,
+                     const craft_entry *entry, craft_term prev_term)
+{
+    return known->prev_term == prev_term && known->kind == entry->kind &&
+           known->data_len == entry->data_len &&
+           (entry->data_len == 0 ||
+            memcmp(known->data, entry->data, entry->data_len) == 0);
+}
+
 /*
  * "If two logs contain an entry with the same index and term, then the logs
  * are identical in all entries up through the given index" (Figure 3.2): one
@@ -76,16 +85,16 @@ struct cluster_entry *cluster_entry_note(struct cluster_node *node,
     struct cluster_entry *known =
         cluster_entry_find(cluster, entry->index, entry->term);
 
+    if (cluster->blind) {
+        return entry_add(cluster, entry, prev_term);
+    }
     if (known == NULL) {
         if (entry->index > 1 || entry->term > 1) {
             cluster_note_leader(node, entry->term);
         }
         return entry_add(cluster, entry, prev_term);
     }
-    if (known->prev_term != prev_term || known->kind != entry->kind ||
-        known->data_len != entry->data_len ||
-        (entry->data_len > 0 &&
-         memcmp(known->data, entry->data, entry->data_len) != 0)) {
+    if (!entry_is(known, entry, prev_term)) {
         cluster_fail(cluster, "log matching: %u has another entry %llu@%llu",
                      node->position, LLU(entry->index), LLU(entry->term));
     }

@@ -381,3 +381,14 @@ int cluster_inject_hostile(struct cluster *cluster, uint32_t to,
     cluster_leave(input);
     return rv;
 }
+
+int cluster_inject_bytes(struct cluster *cluster, uint32_t to,
+                         const uint8_t *data, size_t data_len)
+{
+    struct cluster_node *node = cluster_node(cluster, to);
+    struct cluster_input input = cluster_enter(node, true);
+    int rv = craft_receive_bytes(node->node, data, data_len);
+
+    cluster_leave(input);
+    return rv;
+}
