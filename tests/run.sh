@@ -4,8 +4,8 @@
 #
 #   sh tests/run.sh [RUN...] [LABEL...]
 #
-#   LABEL   unit paper wal host oom abi session scenario sim explore e2e
-#           bench install tidy; none = all of them. A label is a folder of
+#   LABEL   unit paper wal host oom fuzz abi session scenario sim explore
+#           e2e bench install tidy; none = all of them. A label is a folder of
 #           tests/.
 #   RUN     normal     the build that is installed
 #           sanitize   AddressSanitizer and UndefinedBehaviorSanitizer
@@ -21,9 +21,9 @@ set -u
 CRAFT_ROOT=$(cd "$(dirname "$0")/.." && pwd)
 . "$CRAFT_ROOT/tests/setup.sh"
 
-known_labels="unit paper wal host oom abi session scenario sim explore e2e
+known_labels="unit paper wal host oom fuzz abi session scenario sim explore e2e
 bench install tidy"
-sanitize_labels="unit paper wal host oom abi session scenario sim explore"
+sanitize_labels="unit paper wal host oom fuzz abi session scenario sim explore"
 tsan_labels="host"
 
 passed=0
