@@ -7,6 +7,7 @@
 struct options options = {
     .servers = 2,
     .symmetry = true,
+    .promises = true,
     .budget = {.term = 3,
                .proposals = 1,
                .heartbeats = 1,
@@ -29,6 +30,7 @@ static const char usage[] =
     "  --flight N          messages under way at once, 1..8 [3]\n"
     "  --open N            tickets open at once, 1..3 [2]\n"
     "  --small-messages 1  one entry in each [0]\n"
+    "  --promises 0        look at what follows from a broken one [1]\n"
     "  --symmetry 0        do not take renamed servers for the same [1]\n"
     "  --states-max N      stop there [0: no]\n"
     "  --expect N          fail unless there are so many states [0: no]\n";
@@ -75,6 +77,8 @@ static bool option_take(const char *name, const char *text)
         options.small_messages = value != 0;
     } else if (strcmp(name, "--symmetry") == 0) {
         options.symmetry = value != 0;
+    } else if (strcmp(name, "--promises") == 0) {
+        options.promises = value != 0;
     } else if (strcmp(name, "--states-max") == 0) {
         options.states_max = value;
     } else if (strcmp(name, "--expect") == 0) {

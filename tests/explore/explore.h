@@ -155,6 +155,7 @@ struct step {
 struct options {
     uint8_t servers;
     bool symmetry;
+    bool promises;       /* are checked as they leave */
     bool small_messages; /* one entry each */
     uint64_t states_max;
     uint64_t expect; /* states, 0 = not told */

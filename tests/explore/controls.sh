@@ -1,0 +1,104 @@
+#!/bin/sh
+#
+# Copies of the core that are broken on purpose, each in one place: the search
+# finds every one of them, by the rule that is broken. Else it would prove
+# nothing when it finds nothing.
+
+set -u
+. "$(dirname "$0")/lib.sh"
+
+case $CRAFT_BUILD_DIR in
+*/sanitize)
+    echo "the broken copies are searched with the normal build"
+    exit 77
+    ;;
+esac
+
+cc=${CC:-cc}
+failed=0
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+compile() {
+    # shellcheck disable=SC2086
+    $cc -std=c11 -D_GNU_SOURCE -O1 -I"$CRAFT_SOURCE_DIR/include" "$@"
+}
+
+# control NAME FILE SED RULE OPTIONS...: the file of src/, edited by sed, makes
+# a core in which a search within the bounds finds the rule broken.
+control() {
+    name=$1
+    file=$2
+    edit=$3
+    rule=$4
+    shift 4
+    rm -rf "$scratch/src"
+    cp -r "$CRAFT_SOURCE_DIR/src" "$scratch/src"
+    sed "$edit" "$CRAFT_SOURCE_DIR/src/$file" >"$scratch/src/$file"
+    if cmp -s "$CRAFT_SOURCE_DIR/src/$file" "$scratch/src/$file"; then
+        echo "FAILED $name: src/$file is no longer what the edit expects"
+        failed=1
+        return
+    fi
+    compile -I"$scratch/src" -o "$scratch/broken" "$scratch"/objects/*.o \
+        "$scratch/src/craft_all.c" || exit 1
+    "$scratch/broken" "$@" >"$scratch/out" 2>&1
+    if [ $? -ne 1 ] || ! grep -q "BROKEN: .*$rule" "$scratch/out"; then
+        echo "FAILED $name: not found, or by another rule: explore $*"
+        tail -n 40 "$scratch/out"
+        failed=1
+        return
+    fi
+    echo "$name: $(sed -n 's/.*BROKEN: //p' "$scratch/out")," \
+        "$(sed -n 's/.*shortest way there, //p' "$scratch/out")" \
+        "$(tail -n 1 "$scratch/out")"
+}
+
+mkdir "$scratch/objects"
+(cd "$scratch/objects" && compile -I"$CRAFT_SOURCE_DIR/src" -c "$here"/*.c) ||
+    exit 1
+
+control vote_before_durable core/elect.c \
+    's/^    if (vote_durable(node)) {/    if (node->election.grant_owed_to != 0 || vote_durable(node)) {/' \
+    'vote reply: the granted vote is on the disk'
+control two_leaders core/elect.c \
+    's/^    if (vote_durable(node)) {/    if (node->election.grant_owed_to != 0 || vote_durable(node)) {/' \
+    'election safety' --servers 3 --term 2 --proposals 0 --heartbeats 0 \
+    --open 1 --promises 0
+control vote_forgotten core/elect.c \
+    '/^CRAFT_INTERNAL void craft_elect_restored/,/^}/s/= voted_for/= 0 * voted_for/' \
+    'disk: one vote in a term' --servers 3 --term 2 --proposals 0 \
+    --heartbeats 0 --open 1
+control short_log_elected core/elect.c \
+    's/!vote_log_current(node, &message->as.vote)/false/' \
+    'leader completeness' --servers 3 --proposals 0 --heartbeats 0 \
+    --crashes 0 --flight 2 --open 1
+control request_before_log core/elect.c \
+    '/^static bool vote_request_derive/,/^}/s/persist.durable.match < node->log.last/log.last == 0/' \
+    'vote request: the log that it tells of is on the disk' \
+    --proposals 0 --heartbeats 0 --crashes 0 --full-disks 1
+control ack_of_memory core/follow.c \
+    '/match > node->persist.durable.match/,+2d' \
+    'append reply: the match is on the disk'
+control ack_of_memory_lost core/follow.c \
+    '/match > node->persist.durable.match/,+2d' \
+    'disks of a majority' --heartbeats 0 --promises 0
+control late_ending core/persist.c \
+    '/stored->match >= from/,+2d' \
+    'append reply' --servers 3 --term 3 --proposals 0 --heartbeats 0 \
+    --crashes 0 --flight 3
+control commit_of_old_term core/commit.c \
+    's/index >= node->replication.first_of_term/index > 0/' \
+    'commit: a leader counts' --proposals 0 --heartbeats 0 --small-messages 1
+control own_disk_not_awaited core/commit.c \
+    's/reached\[0\] = node->persist.durable.match/reached[0] = node->log.last/' \
+    'disks of a majority' --heartbeats 0
+control quorum_of_half quorum/quorum.c \
+    's/voters \/ 2 + 1/(voters + 1) \/ 2/' \
+    'election safety' --proposals 0 --heartbeats 0 --term 2
+control duplicate_truncates core/follow.c \
+    '/^static size_t entries_held/,/^}/s/while (i < append/while (append == NULL \&\& i < append/' \
+    'a server takes what a correct one has sent' --heartbeats 0 --crashes 0 \
+    --duplicates 1
+
+exit "$failed"
