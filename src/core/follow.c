@@ -344,14 +344,27 @@ static void rejection_fill(struct craft_node *node, craft_append_reply *reply)
     reply->hint_term = craft_log_term(&node->log, hint);
 }
 
+/*
+ * What may be promised to the leader of this term: what is durable, once the
+ * term is. Otherwise: crash, come back in the old term, let its leader replace
+ * what was acknowledged, and the new one, which counts it, never asks again.
+ */
+static inline craft_index match_durable(const struct craft_node *node)
+{
+    const struct craft_stored *durable = &node->persist.durable;
+
+    return CRAFT_LIKELY(durable->term == node->standing.term) ? durable->match
+                                                              : 0;
+}
+
 CRAFT_INTERNAL bool craft_follow_derive(struct craft_node *node)
 {
     struct craft_following *following = &node->following;
-    craft_index match = following->verified;
+    craft_index match = match_durable(node);
     craft_append_reply *reply;
 
-    if (match > node->persist.durable.match) {
-        match = node->persist.durable.match;
+    if (match > following->verified) {
+        match = following->verified;
     }
     if (match < following->verified) {
         craft_when_durable(node, CRAFT_DERIVE_REPLY);

@@ -74,6 +74,8 @@ void check_leaving(const struct world *world, uint8_t server,
         break;
     default:
         rule(match <= disk->len, "append reply: the match is on the disk");
+        rule(match == 0 || disk->term == message->term,
+             "append reply: the term of the match is on the disk");
         for (craft_index i = 1; i <= match && i <= disk->len; i++) {
             struct thing thing = thing_of(craft_log_entry(&node->log, i));
 

@@ -78,11 +78,15 @@ control request_before_log core/elect.c \
     'vote request: the log that it tells of is on the disk' \
     --proposals 0 --heartbeats 0 --crashes 0 --full-disks 1
 control ack_of_memory core/follow.c \
-    '/match > node->persist.durable.match/,+2d' \
+    's/? durable->match/? node->log.last/' \
     'append reply: the match is on the disk'
 control ack_of_memory_lost core/follow.c \
-    '/match > node->persist.durable.match/,+2d' \
+    's/? durable->match/? node->log.last/' \
     'disks of a majority' --heartbeats 0 --promises 0
+control match_before_term core/follow.c \
+    's/CRAFT_LIKELY(durable->term == node->standing.term)/(durable->term > 0)/' \
+    'append reply: the term of the match' --servers 3 --term 2 --proposals 0 \
+    --heartbeats 0 --open 1
 control late_ending core/persist.c \
     '/stored->match >= from/,+2d' \
     'append reply' --servers 3 --term 3 --proposals 0 --heartbeats 0 \

@@ -235,7 +235,7 @@ static void a_late_ending_does_not_make_a_rewritten_entry_durable(void **state)
     assert_string_equal(rig_told(rig),
                         "persist #3 term=3 vote=0 truncate=2 [2@3 \"x\" 3@3 "
                         "\"x\" 4@3 \"x\" 5@3 \"x\"]\n"
-                        "1 -> 3 append_reply t3 match=1\n");
+                        "1 -> 3 append_reply t3 match=0\n");
     assert_int_equal(persisted(rig, 3, CRAFT_ENDING_OK), 0);
     rig_run(rig);
     assert_string_equal(rig_told(rig), "1 -> 3 append_reply t3 match=5\n");

@@ -89,10 +89,67 @@ static void a_vote_that_met_a_full_disk_goes_out_again(void **state)
     craft_node_free(node);
 }
 
+/* An empty append of that term, behind entry 1, which everyone has. */
+static void receive_append(craft_node *node, craft_term term)
+{
+    craft_message message;
+
+    memset(&message, 0, sizeof message);
+    message.struct_size = sizeof message;
+    message.kind = CRAFT_MESSAGE_APPEND;
+    message.from = 2;
+    message.to = 1;
+    message.term = term;
+    message.round = 1;
+    message.as.append.prev_index = 1;
+    message.as.append.prev_term = 1;
+    assert_int_equal(craft_receive(node, &message), 0);
+}
+
+static void assert_match_told(craft_node *node, craft_index match)
+{
+    craft_effect effect = pull(node);
+
+    assert_int_equal(effect.kind, CRAFT_EFFECT_SEND);
+    assert_int_equal(effect.message->kind, CRAFT_MESSAGE_APPEND_REPLY);
+    assert_int_equal(effect.message->as.append_reply.rejected, 0);
+    assert_int_equal(effect.message->as.append_reply.match_index, match);
+}
+
+/*
+ * Figure 3.1: "currentTerm ... Updated on stable storage before responding". A
+ * crash would bring the server back in the old term, whose leader may replace
+ * what was acknowledged to the new one; and that one, which counts it as
+ * matched, would take every refusal from then on for a late one.
+ */
+static void a_match_waits_for_its_term(void **state)
+{
+    craft_node *node = open_node();
+    craft_effect effect = pull(node);
+
+    (void)state;
+    assert_int_equal(effect.kind, CRAFT_EFFECT_PERSIST);
+    assert_int_equal(craft_persisted(node, 1, CRAFT_ENDING_OK), 0);
+    assert_int_equal(pull(node).kind, 0);
+    receive_append(node, 5);
+    effect = pull(node);
+    assert_int_equal(effect.kind, CRAFT_EFFECT_PERSIST);
+    assert_int_equal(effect.persist->term, 5);
+    assert_match_told(node, 0); /* it is there: that is no promise */
+    assert_int_equal(pull(node).kind, 0);
+    assert_int_equal(craft_persisted(node, 2, CRAFT_ENDING_OK), 0);
+    assert_match_told(node, 1);
+    assert_int_equal(pull(node).kind, 0);
+    receive_append(node, 5);
+    assert_match_told(node, 1);
+    craft_node_free(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vote_that_met_a_full_disk_goes_out_again),
+        cmocka_unit_test(a_match_waits_for_its_term),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
