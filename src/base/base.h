@@ -28,6 +28,18 @@
 #define CRAFT_HOT CRAFT_INTERNAL
 #endif
 
+/*
+ * Kept out of its callers, which then need fewer registers: CRAFT_APART what
+ * only some calls of a caller do, CRAFT_COLD what is rare.
+ */
+#if defined(__GNUC__)
+#define CRAFT_APART __attribute__((noinline))
+#define CRAFT_COLD __attribute__((noinline, cold))
+#else
+#define CRAFT_APART
+#define CRAFT_COLD
+#endif
+
 #if defined(__GNUC__)
 #define CRAFT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define CRAFT_UNLIKELY(x) __builtin_expect(!!(x), 0)

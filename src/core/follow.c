@@ -19,19 +19,19 @@ CRAFT_INTERNAL void craft_follow_reset(struct craft_node *node)
  * Are the entries consecutive, of terms that do not fall, and whole? Sums up
  * what they need, if none of them is held already.
  */
-static bool entries_well_formed(const craft_message *message,
-                                struct craft_append_plan *plan)
+static inline bool entries_well_formed(const craft_message *message,
+                                       struct craft_append_plan *plan)
 {
     const craft_append *append = &message->as.append;
+    const craft_entry *entry = append->entries;
     craft_index index = append->prev_index;
+    craft_index last = index + append->entries_len;
     craft_term term = append->prev_term;
     uint64_t space = 0;
-    size_t runs = 0;
-    bool configurations = false;
 
-    for (size_t i = 0; i < append->entries_len; i++) {
-        const craft_entry *entry = &append->entries[i];
-
+    plan->runs = 0;
+    plan->configurations = false;
+    for (; index != last; entry++) {
         index++;
         if (CRAFT_UNLIKELY(entry->index != index ||
                            entry->kind - CRAFT_ENTRY_COMMAND >
@@ -46,28 +46,35 @@ static bool entries_well_formed(const craft_message *message,
                 return false;
             }
             term = entry->term;
-            runs++;
+            plan->runs++;
         }
-        configurations |= entry->kind == CRAFT_ENTRY_CONFIGURATION;
+        if (CRAFT_UNLIKELY(entry->kind == CRAFT_ENTRY_CONFIGURATION)) {
+            plan->configurations = true;
+        }
         space += craft_log_space(entry->data_len);
     }
     plan->space = (size_t)space;
-    plan->runs = runs;
-    plan->configurations = configurations;
     return term <= message->term && space <= SIZE_MAX / 4;
 }
 
-static bool append_well_formed(const craft_message *message,
-                               struct craft_append_plan *plan)
+/* A bound is a power of two, so that one comparison serves several numbers.
+ * The terms rise from prev_term to one that is compared with the message's. */
+static inline bool append_well_formed(const craft_message *message,
+                                      struct craft_append_plan *plan)
 {
     const craft_append *append = &message->as.append;
+    craft_index prev = append->prev_index;
 
-    return (append->prev_index | append->commit) < CRAFT_NUMBER_MAX &&
-           append->entries_len < CRAFT_NUMBER_MAX - append->prev_index &&
-           append->entries_len < UINT32_MAX / 2 &&
-           append->prev_term <= message->term &&
-           (append->prev_index == 0) == (append->prev_term == 0) &&
-           (append->entries != NULL || append->entries_len == 0) &&
+    if (CRAFT_UNLIKELY(prev == 0 || append->prev_term == 0) &&
+        (prev | append->prev_term) != 0) {
+        return false;
+    }
+    if (CRAFT_UNLIKELY(append->entries == NULL) && append->entries_len != 0) {
+        return false;
+    }
+    return append->entries_len < UINT32_MAX / 2 &&
+           (prev | append->commit | (prev + append->entries_len)) <
+               CRAFT_NUMBER_MAX &&
            entries_well_formed(message, plan);
 }
 
@@ -78,9 +85,6 @@ static size_t entries_held(const struct craft_node *node,
 {
     size_t i = 0;
 
-    if (append->prev_index == node->log.last) {
-        return 0;
-    }
     while (i < append->entries_len &&
            append->entries[i].index <= node->log.last &&
            append->entries[i].term ==
@@ -91,8 +95,8 @@ static size_t entries_held(const struct craft_node *node,
 }
 
 /* Do the configurations among the new entries decode? */
-static bool configurations_good(const struct craft_node *node,
-                                const craft_append *append)
+CRAFT_COLD static bool configurations_good(const struct craft_node *node,
+                                           const craft_append *append)
 {
     for (size_t i = node->following.plan.keep; i < append->entries_len; i++) {
         const craft_entry *entry = &append->entries[i];
@@ -106,8 +110,8 @@ static bool configurations_good(const struct craft_node *node,
     return true;
 }
 
-static bool append_matches(const struct craft_log *log,
-                           const craft_append *append)
+static inline bool append_matches(const struct craft_log *log,
+                                  const craft_append *append)
 {
     if (CRAFT_LIKELY(append->prev_index == log->last)) {
         return append->prev_term == log->last_term;
@@ -116,23 +120,13 @@ static bool append_matches(const struct craft_log *log,
            append->prev_term == craft_log_term(log, append->prev_index);
 }
 
-CRAFT_INTERNAL int craft_follow_check(struct craft_node *node,
-                                      const craft_message *message)
+/* It begins within the log: which entries are new, and does one conflict? */
+CRAFT_COLD static int overlap_check(struct craft_node *node,
+                                    const craft_message *message)
 {
     const craft_append *append = &message->as.append;
     struct craft_append_plan *plan = &node->following.plan;
 
-    if (!append_well_formed(message, plan)) {
-        return CRAFT_ERR_MESSAGE;
-    }
-    plan->truncate_from = 0;
-    plan->keep = 0;
-    plan->matches = append_matches(&node->log, append);
-    if (!plan->matches) {
-        /* Every leader has what is committed (Figure 3.2, leader
-         * completeness): who contradicts it is none. */
-        return append->prev_index <= node->commit_index ? CRAFT_ERR_MESSAGE : 0;
-    }
     plan->keep = entries_held(node, append);
     if (plan->keep < append->entries_len &&
         append->entries[plan->keep].index <= node->log.last) {
@@ -143,6 +137,30 @@ CRAFT_INTERNAL int craft_follow_check(struct craft_node *node,
             return CRAFT_ERR_MESSAGE; /* leaders only append */
         }
     }
+    return 0;
+}
+
+CRAFT_HOT int craft_follow_check(struct craft_node *node,
+                                 const craft_message *message)
+{
+    const craft_append *append = &message->as.append;
+    struct craft_append_plan *plan = &node->following.plan;
+
+    if (!append_well_formed(message, plan)) {
+        return CRAFT_ERR_MESSAGE;
+    }
+    plan->truncate_from = 0;
+    plan->keep = 0;
+    plan->matches = append_matches(&node->log, append);
+    if (CRAFT_UNLIKELY(!plan->matches)) {
+        /* Every leader has what is committed (Figure 3.2, leader
+         * completeness): who contradicts it is none. */
+        return append->prev_index <= node->commit_index ? CRAFT_ERR_MESSAGE : 0;
+    }
+    if (CRAFT_UNLIKELY(append->prev_index < node->log.last) &&
+        overlap_check(node, message) != 0) {
+        return CRAFT_ERR_MESSAGE;
+    }
     if (CRAFT_UNLIKELY(plan->configurations) &&
         !configurations_good(node, append)) {
         return CRAFT_ERR_MESSAGE;
@@ -152,13 +170,14 @@ CRAFT_INTERNAL int craft_follow_check(struct craft_node *node,
 
 /* ----------------------------------------------------------------- reserve */
 
-static void decoded_free(struct craft_node *node)
+CRAFT_COLD static void decoded_free(struct craft_node *node)
 {
     craft_members_pop(&node->following.decoded, 0, &node->config.allocator);
 }
 
 /* Decode the configurations among the new entries; newest on top. */
-static int decoded_reserve(struct craft_node *node, const craft_append *append)
+CRAFT_COLD static int decoded_reserve(struct craft_node *node,
+                                      const craft_append *append)
 {
     const craft_allocator *allocator = &node->config.allocator;
 
@@ -187,8 +206,8 @@ static int decoded_reserve(struct craft_node *node, const craft_append *append)
     return 0;
 }
 
-CRAFT_INTERNAL int craft_follow_reserve(struct craft_node *node,
-                                        const craft_message *message)
+CRAFT_HOT int craft_follow_reserve(struct craft_node *node,
+                                   const craft_message *message)
 {
     const craft_append *append = &message->as.append;
     const struct craft_append_plan *plan = &node->following.plan;
@@ -216,7 +235,7 @@ CRAFT_INTERNAL int craft_follow_reserve(struct craft_node *node,
 
 /* ----------------------------------------------------------------- happen */
 
-static void log_truncate(struct craft_node *node, craft_index from)
+CRAFT_COLD static void log_truncate(struct craft_node *node, craft_index from)
 {
     CRAFT_ASSERT(from > node->commit_index);
     craft_log_truncate(&node->log, from, craft_node_lends(node));
@@ -228,7 +247,7 @@ static void log_truncate(struct craft_node *node, craft_index from)
 }
 
 /* The decoded configurations go on top of the stack, oldest first. */
-static void configurations_take(struct craft_node *node)
+CRAFT_COLD static void configurations_take(struct craft_node *node)
 {
     struct craft_members *turned = NULL;
 
@@ -249,8 +268,8 @@ static void configurations_take(struct craft_node *node)
 }
 
 /* The entries from plan.keep on; returns the index verified by this append. */
-static craft_index entries_take(struct craft_node *node,
-                                const craft_append *append)
+static inline craft_index entries_take(struct craft_node *node,
+                                       const craft_append *append)
 {
     const struct craft_append_plan *plan = &node->following.plan;
     size_t i = plan->keep;
@@ -276,7 +295,7 @@ static craft_index entries_take(struct craft_node *node,
 /* "If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, index of
  * last new entry)" (Figure 3.1): of the last entry *verified*. Recorded with
  * the append, since the next one in the same hold may not truncate it. */
-static void commit_follow(struct craft_node *node)
+static inline void commit_follow(struct craft_node *node)
 {
     craft_index commit = node->following.leader_commit;
 
@@ -288,8 +307,8 @@ static void commit_follow(struct craft_node *node)
     }
 }
 
-CRAFT_INTERNAL void craft_follow_on_append(struct craft_node *node,
-                                           const craft_message *message)
+CRAFT_HOT void craft_follow_on_append(struct craft_node *node,
+                                      const craft_message *message)
 {
     const craft_append *append = &message->as.append;
     struct craft_following *following = &node->following;
@@ -328,7 +347,8 @@ CRAFT_INTERNAL void craft_follow_on_append(struct craft_node *node,
 
 /* The last entry that may agree: before the one refused, of no later term than
  * that had, but not below what is committed (thesis 3.5, fast backup). */
-static void rejection_fill(struct craft_node *node, craft_append_reply *reply)
+CRAFT_COLD static void rejection_fill(struct craft_node *node,
+                                      craft_append_reply *reply)
 {
     craft_index rejected = node->following.rejected_index;
     craft_index hint = craft_log_last_at_most(&node->log, rejected - 1,

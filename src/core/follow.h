@@ -21,15 +21,15 @@ CRAFT_INTERNAL void craft_follow_reset(struct craft_node *node);
  * Is it an append that a correct leader sends? 0, or CRAFT_ERR_MESSAGE. Fills
  * in following.plan.
  */
-CRAFT_INTERNAL int craft_follow_check(struct craft_node *node,
-                                      const craft_message *message);
+CRAFT_HOT int craft_follow_check(struct craft_node *node,
+                                 const craft_message *message);
 
 /* Room for what it brings. 0, or CRAFT_ERR_NOMEM. */
-CRAFT_INTERNAL int craft_follow_reserve(struct craft_node *node,
-                                        const craft_message *message);
+CRAFT_HOT int craft_follow_reserve(struct craft_node *node,
+                                   const craft_message *message);
 
-CRAFT_INTERNAL void craft_follow_on_append(struct craft_node *node,
-                                           const craft_message *message);
+CRAFT_HOT void craft_follow_on_append(struct craft_node *node,
+                                      const craft_message *message);
 
 /* The reply that is owed, into the outbox; false when there is none. */
 CRAFT_INTERNAL bool craft_follow_derive(struct craft_node *node);

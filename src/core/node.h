@@ -105,8 +105,8 @@ struct craft_replication {
 struct craft_append_plan {
     size_t keep;               /* leading entries that the log has already */
     size_t space;              /* of the others, in the log */
-    size_t runs;               /* of terms that they begin, at most */
     craft_index truncate_from; /* 0 = nothing conflicts */
+    uint32_t runs;             /* of terms that they begin, at most */
     bool matches;              /* the log has the entry before them */
     bool configurations;       /* there are some among them */
 };

@@ -31,7 +31,7 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
 };
 /* clang-format on */
 
-static int vote_check(const craft_message *message)
+CRAFT_COLD static int vote_check(const craft_message *message)
 {
     const craft_vote *vote = &message->as.vote;
 
@@ -62,7 +62,7 @@ static int message_check(const struct craft_node *node,
     case CRAFT_MESSAGE_VOTE_REPLY:
         return message->as.vote_reply.granted > 1 ? CRAFT_ERR_MESSAGE : 0;
     case CRAFT_MESSAGE_APPEND:
-        return 0; /* append_prepare() */
+        return 0; /* step_append() */
     case CRAFT_MESSAGE_APPEND_REPLY:
         return craft_replicate_check(node, message);
     default:
@@ -75,7 +75,8 @@ static int message_check(const struct craft_node *node,
  * second leader in the own term cannot be (Figure 3.2, election safety):
  * nothing of it is taken.
  */
-static int append_prepare(struct craft_node *node, const craft_message *message)
+static inline int append_prepare(struct craft_node *node,
+                                 const craft_message *message)
 {
     int rv;
 
@@ -88,14 +89,25 @@ static int append_prepare(struct craft_node *node, const craft_message *message)
     return rv != 0 ? rv : craft_follow_reserve(node, message);
 }
 
+CRAFT_COLD static int step_refuse(struct craft_node *node,
+                                  const craft_message *message, int rv)
+{
+    if (rv != CRAFT_ERR_NOMEM) {
+        craft_health_tell(node, CRAFT_EVENT_REFUSED, rv, message->from);
+    }
+    return rv;
+}
+
 /* "Reply false if term < currentTerm" (Figure 3.1): its sender learns it. */
-static void step_old(struct craft_node *node, const craft_message *message)
+CRAFT_COLD static int step_old(struct craft_node *node,
+                               const craft_message *message)
 {
     if (message->kind == CRAFT_MESSAGE_APPEND) {
         craft_refuse_append(node, message->from);
     } else if (message->kind == CRAFT_MESSAGE_VOTE) {
         craft_elect_on_old_vote(node, message);
     }
+    return 0;
 }
 
 /*
@@ -103,26 +115,22 @@ static void step_old(struct craft_node *node, const craft_message *message)
  * T, convert to follower"; "if AppendEntries RPC received from new leader:
  * convert to follower" (Figure 3.1).
  */
-static void step_terms(struct craft_node *node, const craft_message *message)
+CRAFT_APART static int step_append(struct craft_node *node,
+                                   const craft_message *message)
 {
-    bool append = message->kind == CRAFT_MESSAGE_APPEND;
+    int rv = append_prepare(node, message);
 
-    if (CRAFT_UNLIKELY(message->term > node->standing.term ||
-                       (append && node->standing.leader != message->from))) {
-        craft_role_follow(node, message->term, append ? message->from : 0);
+    if (CRAFT_UNLIKELY(rv != 0)) {
+        return step_refuse(node, message, rv);
     }
-    if (append) {
-        craft_elect_heard(node);
+    if (CRAFT_UNLIKELY(node->standing.leader != message->from ||
+                       message->term > node->standing.term)) {
+        craft_role_follow(node, message->term, message->from);
     }
-}
-
-static int step_refuse(struct craft_node *node, const craft_message *message,
-                       int rv)
-{
-    if (rv != CRAFT_ERR_NOMEM) {
-        craft_health_tell(node, CRAFT_EVENT_REFUSED, rv, message->from);
-    }
-    return rv;
+    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_FOLLOWER);
+    craft_elect_heard(node);
+    handlers[CRAFT_ROLE_FOLLOWER][CRAFT_MESSAGE_APPEND](node, message);
+    return 0;
 }
 
 CRAFT_INTERNAL int craft_step(struct craft_node *node,
@@ -131,18 +139,18 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
     handler handle;
     int rv = message_check(node, message);
 
-    if (CRAFT_LIKELY(rv == 0) &&
-        CRAFT_UNLIKELY(message->term < node->standing.term)) {
-        step_old(node, message);
-        return 0;
-    }
-    if (message->kind == CRAFT_MESSAGE_APPEND && rv == 0) {
-        rv = append_prepare(node, message);
-    }
     if (CRAFT_UNLIKELY(rv != 0)) {
         return step_refuse(node, message, rv);
     }
-    step_terms(node, message);
+    if (CRAFT_UNLIKELY(message->term < node->standing.term)) {
+        return step_old(node, message);
+    }
+    if (message->kind == CRAFT_MESSAGE_APPEND) {
+        return step_append(node, message);
+    }
+    if (CRAFT_UNLIKELY(message->term > node->standing.term)) {
+        craft_role_follow(node, message->term, 0);
+    }
     handle = handlers[node->standing.role][message->kind];
     if (handle != NULL) {
         handle(node, message);
