@@ -1,27 +1,38 @@
 #include "core/commit.h"
 
-CRAFT_HOT void craft_commit_settle(struct craft_node *node)
+/* What a majority holds durably, this server as far as its disk is. */
+static craft_index commit_reached(const struct craft_node *node)
 {
     uint64_t reached[CRAFT_MEMBERS_MAX + 1];
-    size_t len;
     const struct craft_peers *peers = &node->peers;
-    craft_index index;
+    size_t len = peers->self_votes;
 
-    if (node->standing.role != CRAFT_ROLE_LEADER ||
-        node->peers.voters_len == 0) {
-        return;
-    }
-    if (node->persist.durable.match < node->log.last) {
-        craft_when_durable(node, CRAFT_SETTLE_COMMIT);
-    }
     reached[0] = node->persist.durable.match;
-    len = peers->self_votes;
     for (uint32_t i = 0; i < peers->len; i++) {
         reached[len] = peers->slots[i].match_index;
         len += (peers->voters >> i) & 1u;
     }
-    CRAFT_ASSERT(len == node->peers.voters_len);
-    index = craft_majority_reached(reached, len);
+    CRAFT_ASSERT(len == peers->voters_len);
+    return len > 0 ? craft_majority_reached(reached, len) : 0;
+}
+
+CRAFT_HOT void craft_commit_settle(struct craft_node *node)
+{
+    const struct craft_peers *peers = &node->peers;
+    craft_index durable = node->persist.durable.match;
+    craft_index index;
+
+    if (node->standing.role != CRAFT_ROLE_LEADER) {
+        return;
+    }
+    if (durable < node->log.last) {
+        craft_when_durable(node, CRAFT_SETTLE_COMMIT);
+    }
+    /* Two other voters and this one: slots 0 and 1, and its own vote. */
+    index = CRAFT_LIKELY(peers->voters == 3 && peers->voters_len == 3)
+                ? craft_majority_of_3(durable, peers->slots[0].match_index,
+                                      peers->slots[1].match_index)
+                : commit_reached(node);
     /* "and log[N].term == currentTerm": otherwise Figure 3.7's server 5 could
      * still overwrite it. */
     if (index > node->commit_index &&

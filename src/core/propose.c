@@ -97,7 +97,11 @@ CRAFT_HOT void craft_propose_append(struct craft_node *node, uint32_t kind,
         token->term = node->standing.term;
         proposals->len++;
     }
-    craft_when_durable(node, CRAFT_SETTLE_COMMIT);
+    /* Where others vote, this disk decides only while one of them is ahead of
+     * it: the answer that tells so makes commit wait for the disk. */
+    if (CRAFT_UNLIKELY(node->peers.voters == 0)) {
+        craft_when_durable(node, CRAFT_SETTLE_COMMIT);
+    }
     node->peers.want_append = node->peers.all;
     craft_changed(node, CRAFT_FACT_LOG_GREW | CRAFT_FACT_PEER_WANTS);
 }

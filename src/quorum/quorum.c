@@ -1,24 +1,9 @@
 #include "quorum/quorum.h"
 
-/* Most groups have three voters. */
-static uint64_t median_of_3(uint64_t a, uint64_t b, uint64_t c)
-{
-    uint64_t low = a < b ? a : b;
-    uint64_t high = a < b ? b : a;
-
-    if (c <= low) {
-        return low;
-    }
-    return c < high ? c : high;
-}
-
 CRAFT_INTERNAL uint64_t craft_majority_reached(uint64_t *values,
                                                size_t values_len)
 {
     CRAFT_ASSERT(values_len > 0);
-    if (values_len == 3) {
-        return median_of_3(values[0], values[1], values[2]);
-    }
     /* Descending: the value at place n/2 is reached by n/2 + 1 of them. */
     for (size_t i = 1; i < values_len; i++) {
         uint64_t value = values[i];

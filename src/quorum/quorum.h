@@ -22,6 +22,18 @@ enum craft_tally {
 CRAFT_INTERNAL uint64_t craft_majority_reached(uint64_t *values,
                                                size_t values_len);
 
+/* The same of three voters, as most groups have. */
+static inline uint64_t craft_majority_of_3(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t low = a < b ? a : b;
+    uint64_t high = a < b ? b : a;
+
+    if (c <= low) {
+        return low;
+    }
+    return c < high ? c : high;
+}
+
 /* What `granted` and `refused` votes of `voters` decide; voters > 0. */
 CRAFT_INTERNAL enum craft_tally
 craft_majority_tally(unsigned granted, unsigned refused, unsigned voters);

@@ -61,6 +61,11 @@ static void majority_reached_is_the_definition(void **state)
             memcpy(copy, values, sizeof copy);
             assert_int_equal(craft_majority_reached(copy, len),
                              reached_by_definition(values, len));
+            if (len == 3) {
+                assert_int_equal(
+                    craft_majority_of_3(values[0], values[1], values[2]),
+                    reached_by_definition(values, len));
+            }
         } while (next_combination(values, len, base));
     }
 }
