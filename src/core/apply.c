@@ -1,7 +1,7 @@
 #include "core/apply.h"
 
 /* Applied up to index: what waits for that, and may leave memory now? */
-static void apply_advance(struct craft_node *node, craft_index index)
+static inline void apply_advance(struct craft_node *node, craft_index index)
 {
     CRAFT_ASSERT(index >= node->apply.index);
     node->apply.index = index;
@@ -71,30 +71,28 @@ CRAFT_INTERNAL int craft_apply_ended(struct craft_node *node, craft_index index)
 }
 
 /*
- * The first command after what is applied, passing over the library's own
- * entries. NULL when there is none to apply yet; what left memory is asked
- * for.
+ * Pass over the library's own entries to the first command. NULL when there is
+ * none to apply yet; what left memory is asked for.
  */
-static const craft_entry *apply_next(struct craft_node *node,
+static const craft_entry *apply_pass(struct craft_node *node, craft_index limit,
                                      craft_index *last_out)
 {
-    craft_index limit = apply_limit(node);
     craft_index index = node->apply.index;
     const craft_entry *entry = NULL;
 
     while (index < limit) {
         entry = apply_entry(node, index + 1, last_out);
-        if (CRAFT_UNLIKELY(entry == NULL)) {
+        if (entry == NULL) {
             craft_changed(node, CRAFT_FACT_FETCH_WANTED);
             break;
         }
-        if (CRAFT_LIKELY(entry->kind == CRAFT_ENTRY_COMMAND)) {
+        if (entry->kind == CRAFT_ENTRY_COMMAND) {
             break;
         }
         entry = NULL;
         index++;
     }
-    if (CRAFT_UNLIKELY(index != node->apply.index)) {
+    if (index != node->apply.index) {
         apply_advance(node, index);
     }
     if (*last_out > limit) {
@@ -103,30 +101,62 @@ static const craft_entry *apply_next(struct craft_node *node,
     return entry;
 }
 
-CRAFT_INTERNAL bool craft_apply_derive(struct craft_node *node)
+/* The first command after what is applied, if it may be applied. */
+static inline const craft_entry *
+apply_next(struct craft_node *node, craft_index limit, craft_index *last_out)
 {
-    const craft_entry *entries;
-    craft_index last = 0;
-    craft_index first;
+    craft_index next = node->apply.index + 1;
+
+    if (CRAFT_LIKELY(next >= node->log.first)) {
+        const craft_entry *entry = craft_log_entry(&node->log, next);
+
+        if (CRAFT_LIKELY(entry->kind == CRAFT_ENTRY_COMMAND)) {
+            *last_out = limit;
+            return entry;
+        }
+    }
+    return apply_pass(node, limit, last_out);
+}
+
+/* How many commands in a row the host is to get, up to the entry `last`. */
+static size_t apply_len(const struct craft_node *node,
+                        const craft_entry *entries, craft_index last)
+{
+    craft_index first = entries->index;
     size_t len = 1;
 
-    node->due &= ~(uint32_t)CRAFT_DERIVE_APPLY; /* an ending looks again */
-    if (!craft_apply_waits(node)) {
-        craft_when_durable(node, CRAFT_DERIVE_APPLY);
-        return false;
-    }
-    entries = apply_next(node, &last);
-    if (entries == NULL) {
-        craft_when_durable(node, CRAFT_DERIVE_APPLY); /* only our own so far */
-        return false;
-    }
-    first = node->apply.index + 1;
     if (CRAFT_LIKELY(first >= node->log.first)) {
         last = craft_log_batch(&node->log, first, last,
                                node->config.message_bytes_max);
     }
     while (first + len <= last && entries[len].kind == CRAFT_ENTRY_COMMAND) {
         len++;
+    }
+    return len;
+}
+
+CRAFT_INTERNAL bool craft_apply_derive(struct craft_node *node)
+{
+    craft_index limit = apply_limit(node);
+    const craft_entry *entries;
+    craft_index last = 0;
+    craft_index first;
+    size_t len = 1;
+
+    node->due &= ~(uint32_t)CRAFT_DERIVE_APPLY; /* an ending looks again */
+    if (limit < node->commit_index) {
+        craft_when_durable(node, CRAFT_DERIVE_APPLY);
+    }
+    if (node->apply.index >= limit || node->apply.first != 0) {
+        return false;
+    }
+    entries = apply_next(node, limit, &last);
+    if (entries == NULL) {
+        return false; /* only our own so far, or a fetch */
+    }
+    first = node->apply.index + 1;
+    if (CRAFT_UNLIKELY(last > first)) {
+        len = apply_len(node, entries, last);
     }
     node->apply.first = first;
     node->apply.last = first + len - 1;

@@ -287,14 +287,6 @@ static inline void craft_when_durable(struct craft_node *node,
     node->when_durable |= consequences;
 }
 
-/* Is there something to apply, and none being applied? */
-static inline bool craft_apply_waits(const struct craft_node *node)
-{
-    return node->apply.index < node->commit_index &&
-           node->apply.index < node->persist.durable.match &&
-           node->apply.first == 0;
-}
-
 /*
  * Raise the commit index (thesis 3.5): a leader by counting (core/commit.c), a
  * follower by hearing (core/follow.c). It never goes back.

@@ -34,15 +34,6 @@ CRAFT_INTERNAL void craft_persist_restored(struct craft_node *node)
     node->persist.durable.voted_for = node->election.voted_for;
 }
 
-/* What the store will hold when all that was handed out is written. */
-static struct craft_stored *persist_newest(struct craft_persistence *persist)
-{
-    if (persist->oldest == persist->next) {
-        return &persist->durable;
-    }
-    return &persist->tickets[(persist->next - 1) & persist->mask];
-}
-
 /*
  * Truncated is not durable, whatever a late ending says. Before anything new
  * is handed out, so that only tickets of the old entries are concerned.
@@ -91,8 +82,7 @@ CRAFT_INTERNAL int craft_persist_ended(struct craft_node *node, uint64_t ticket)
     const struct craft_stored *stored =
         &persist->tickets[ticket & persist->mask];
 
-    if (CRAFT_UNLIKELY(ticket - persist->oldest >=
-                           persist->next - persist->oldest ||
+    if (CRAFT_UNLIKELY(ticket < persist->oldest || ticket >= persist->next ||
                        stored->era == CRAFT_ERA_VOIDED)) {
         /* Covered by a later one, or voided: nothing new. */
         return ticket == 0 || ticket >= persist->next ? CRAFT_ERR_TICKET : 0;
@@ -186,8 +176,10 @@ static craft_index persist_reach(const struct craft_node *node,
                            UINT64_MAX / 2);
 }
 
-static void record_entries(struct craft_node *node,
-                           const struct craft_stored *newest, craft_index last)
+/* Entries up to `last`; what the store's log will end with. */
+static inline craft_index record_entries(struct craft_node *node,
+                                         const struct craft_stored *newest,
+                                         craft_index last)
 {
     craft_persist *record = &node->out.persist;
     craft_index first = newest->match + 1;
@@ -201,59 +193,71 @@ static void record_entries(struct craft_node *node,
         record->truncate_from = first;
         record->flags |= CRAFT_PERSIST_TRUNCATE;
     }
+    return last;
 }
 
-static void record_no_entries(craft_persist *record)
+static craft_index record_no_entries(craft_persist *record,
+                                     const struct craft_stored *newest)
 {
     record->first_index = 0;
     record->entries = NULL;
     record->entries_len = 0;
     record->truncate_from = 0;
+    return newest->last;
 }
 
 /* What the store will hold once the record is written. */
-static void ticket_take(struct craft_node *node,
-                        const struct craft_stored *newest, craft_index match)
+static inline void ticket_take(struct craft_node *node, craft_index match,
+                               craft_index last)
 {
     struct craft_persistence *persist = &node->persist;
+    const craft_persist *record = &node->out.persist;
     struct craft_stored *stored =
         &persist->tickets[persist->next & persist->mask];
 
-    stored->last = match > newest->match ? match : newest->last;
+    stored->last = last;
     stored->match = match;
-    stored->term = node->standing.term;
-    stored->voted_for = node->election.voted_for;
+    stored->term = record->term;
+    stored->voted_for = record->voted_for;
     stored->era = node->log.era;
     persist->next++;
-    if (match == node->log.last || persist->full) {
+    if (CRAFT_LIKELY(match == node->log.last) || persist->full) {
         persist->retry = false;
         node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
     }
 }
 
+/* All tickets are out: their endings look again. */
+CRAFT_COLD static bool persist_wait(struct craft_node *node)
+{
+    craft_when_durable(node, CRAFT_DERIVE_PERSIST);
+    node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
+    return false;
+}
+
 CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
 {
     struct craft_persistence *persist = &node->persist;
-    const struct craft_stored *newest = persist_newest(persist);
+    const struct craft_stored *newest = &persist->durable;
     craft_persist *record = &node->out.persist;
+    craft_index match;
     craft_index last;
 
     CRAFT_ASSERT(node->log.truncated_from == 0);
-    if (CRAFT_UNLIKELY(persist->next - persist->oldest >=
-                       node->config.persist_inflight_max)) {
-        craft_when_durable(node, CRAFT_DERIVE_PERSIST); /* no ticket left */
-        node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
-        return false;
+    if (CRAFT_UNLIKELY(persist->oldest != persist->next)) {
+        newest = &persist->tickets[(persist->next - 1) & persist->mask];
+        if (CRAFT_UNLIKELY(persist->next - persist->oldest >=
+                           node->config.persist_inflight_max)) {
+            return persist_wait(node);
+        }
     }
-    last = persist_reach(node, newest);
+    match = persist_reach(node, newest);
     record->flags =
-        CRAFT_PERSIST_MUST_SYNC | persist_hard_state(node, newest, last);
-    if (CRAFT_LIKELY(last > newest->match)) {
-        record_entries(node, newest, last);
-    } else {
-        record_no_entries(record);
-    }
-    if (record->flags == CRAFT_PERSIST_MUST_SYNC) {
+        CRAFT_PERSIST_MUST_SYNC | persist_hard_state(node, newest, match);
+    last = CRAFT_LIKELY(match > newest->match)
+               ? record_entries(node, newest, match)
+               : record_no_entries(record, newest);
+    if (CRAFT_UNLIKELY(record->flags == CRAFT_PERSIST_MUST_SYNC)) {
         node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
         return false;
     }
@@ -263,7 +267,8 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
     record->voted_for = node->election.voted_for;
     /* No store may say that more is committed than it holds: a leader commits
      * ahead of its disk, and one range may go out as two records. */
-    record->commit_hint = node->commit_index < last ? node->commit_index : last;
-    ticket_take(node, newest, last);
+    record->commit_hint =
+        node->commit_index < match ? node->commit_index : match;
+    ticket_take(node, match, last);
     return true;
 }

@@ -80,7 +80,7 @@ static void peer_wants(struct craft_node *node, uint32_t slot)
 }
 
 /* Its progress is another: the host may want to know. */
-static void peer_turned(struct craft_node *node, uint32_t slot)
+CRAFT_COLD static void peer_turned(struct craft_node *node, uint32_t slot)
 {
     node->peers.turned |= (uint64_t)1 << slot;
     craft_changed(node, CRAFT_FACT_EVENT);
@@ -91,8 +91,8 @@ static void peer_turned(struct craft_node *node, uint32_t slot)
  * nothing follows: while replicating it must concern what is not matched yet;
  * while probing, the very question asked.
  */
-static void reply_rejected(struct craft_node *node, uint32_t slot,
-                           const craft_append_reply *reply)
+CRAFT_COLD static void reply_rejected(struct craft_node *node, uint32_t slot,
+                                      const craft_append_reply *reply)
 {
     struct craft_peer *peer = &node->peers.slots[slot];
     craft_index next;
@@ -125,8 +125,30 @@ static void reply_rejected(struct craft_node *node, uint32_t slot,
     peer_wants(node, slot);
 }
 
-static void reply_accepted(struct craft_node *node, uint32_t slot,
-                           craft_index match)
+/* The answer to a question, perhaps: does it begin to replicate? */
+CRAFT_COLD static void reply_probing(struct craft_node *node, uint32_t slot,
+                                     bool advanced)
+{
+    struct craft_peer *peer = &node->peers.slots[slot];
+
+    /*
+     * Presence alone opens no window to a peer that lacks entries: one whose
+     * disk is full would be sent all of it, refuse what follows the gap, and
+     * be probed again, at the speed of the link.
+     */
+    if (!advanced && (peer->match_index + 1 < peer->next_index ||
+                      peer->next_index <= node->log.last)) {
+        return; /* the question is still open */
+    }
+    craft_peer_replicate(peer);
+    peer_turned(node, slot);
+    if (peer->next_index <= node->log.last) {
+        peer_wants(node, slot);
+    }
+}
+
+static inline void reply_accepted(struct craft_node *node, uint32_t slot,
+                                  craft_index match)
 {
     struct craft_peer *peer = &node->peers.slots[slot];
     bool advanced = match > peer->match_index;
@@ -141,18 +163,10 @@ static void reply_accepted(struct craft_node *node, uint32_t slot,
         }
     }
     if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE)) {
-        /*
-         * Presence alone opens no window to a peer that lacks entries: one
-         * whose disk is full would be sent all of it, refuse what follows the
-         * gap, and be probed again, at the speed of the link.
-         */
-        if (!advanced && (peer->match_index + 1 < peer->next_index ||
-                          peer->next_index <= node->log.last)) {
-            return; /* the question is still open */
-        }
-        craft_peer_replicate(peer);
-        peer_turned(node, slot);
-    } else if (advanced) {
+        reply_probing(node, slot, advanced);
+        return;
+    }
+    if (advanced) {
         craft_peer_acknowledged(peer);
     }
     if (peer->next_index <= node->log.last) {
@@ -272,8 +286,11 @@ static size_t entries_choose(struct craft_node *node, uint32_t slot,
     if (CRAFT_UNLIKELY(next < node->log.first)) {
         return entries_from_stretch(node, slot, entries_out);
     }
-    last = craft_log_batch(&node->log, next, node->log.last,
-                           append_bytes_max(node, peer));
+    last = node->log.last;
+    if (last != next) {
+        last = craft_log_batch(&node->log, next, last,
+                               append_bytes_max(node, peer));
+    }
     *entries_out = craft_log_entry(&node->log, next);
     return (size_t)(last - next + 1);
 }
@@ -281,12 +298,14 @@ static size_t entries_choose(struct craft_node *node, uint32_t slot,
 static uint64_t entries_bytes(const struct craft_node *node,
                               const craft_entry *entries, size_t entries_len)
 {
-    craft_index first = entries->index;
     uint64_t bytes = 0;
 
-    if (CRAFT_LIKELY(first >= node->log.first)) {
-        return craft_log_end(&node->log, first + entries_len - 1) -
-               craft_log_end(&node->log, first - 1);
+    if (entries_len == 1) {
+        return entries->data_len + CRAFT_ENTRY_OVERHEAD;
+    }
+    if (CRAFT_LIKELY(entries->index >= node->log.first)) {
+        return craft_log_end(&node->log, entries->index + entries_len - 1) -
+               craft_log_end(&node->log, entries->index - 1);
     }
     for (size_t i = 0; i < entries_len; i++) {
         bytes += entries[i].data_len + CRAFT_ENTRY_OVERHEAD;
