@@ -135,11 +135,21 @@ static const char *check_tokens(const struct craft_node *node)
     return NULL;
 }
 
+static const char *check_delivery(const struct craft_node *node)
+{
+    bool held = (node->delivery.holds & ~CRAFT_HOLDS_RUNNING) != 0;
+
+    if (held != ((node->due & CRAFT_DELIVERY_ENDS) != 0)) {
+        return "delivery: a hold ends the loop";
+    }
+    return NULL;
+}
+
 const char *craft_check(const craft_node *node)
 {
     static const char *(*const checks[])(const struct craft_node *node) = {
-        check_persist,  check_peers,         check_commit,
-        check_standing, check_configuration, check_tokens,
+        check_persist,       check_peers,  check_commit,   check_standing,
+        check_configuration, check_tokens, check_delivery,
     };
     const char *broken;
 

@@ -23,15 +23,21 @@ static inline int craft_enter(const struct craft_node *node)
     return craft_enter_slow(node);
 }
 
-/* Settle, and with hooks deliver. */
-CRAFT_INTERNAL void craft_deliver(struct craft_node *node);
+/* The hooks; without, those that make an effect to be pulled of each call. */
+CRAFT_INTERNAL void craft_delivery_init(struct craft_node *node,
+                                        const craft_hooks *hooks, void *host);
 
-/* The input is taken: settle and deliver, unless held or inside a hook. */
-static inline void craft_leave(struct craft_node *node)
+/* Settle, and with hooks deliver; rv is the input's, returned as it is. */
+CRAFT_APART CRAFT_INTERNAL int craft_deliver(struct craft_node *node, int rv);
+
+/* The input is taken: settle and deliver, unless held or inside a hook. To be
+ * called last, so that the input needs no frame of its own. */
+static inline int craft_leave(struct craft_node *node, int rv)
 {
     if (node->delivery.holds == 0 && node->due != 0) {
-        craft_deliver(node);
+        return craft_deliver(node, rv);
     }
+    return rv;
 }
 
 /* Free all of it; not from within the loop. */

@@ -24,8 +24,7 @@ int craft_tick(craft_node *node, uint32_t ticks)
         }
     }
     craft_changed(node, CRAFT_FACT_TIME);
-    craft_leave(node);
-    return 0;
+    return craft_leave(node, 0);
 }
 
 uint32_t craft_ticks_until_due(const craft_node *node)
@@ -51,8 +50,7 @@ int craft_receive(craft_node *node, const craft_message *message)
         return CRAFT_ERR_INVALID;
     }
     rv = craft_step(node, message);
-    craft_leave(node);
-    return rv;
+    return craft_leave(node, rv);
 }
 
 /* ---------------------------------------------------------------- proposals */
@@ -125,8 +123,7 @@ int craft_propose_many(craft_node *node, const craft_command *commands,
             craft_propose_append(node, CRAFT_ENTRY_COMMAND, &commands[i]);
         }
     }
-    craft_leave(node);
-    return rv;
+    return craft_leave(node, rv);
 }
 
 int craft_propose(craft_node *node, const uint8_t *data, size_t data_len,
@@ -155,8 +152,7 @@ int craft_propose(craft_node *node, const uint8_t *data, size_t data_len,
         command.token = token;
         craft_propose_append(node, CRAFT_ENTRY_COMMAND, &command);
     }
-    craft_leave(node);
-    return rv;
+    return craft_leave(node, rv);
 }
 
 int craft_campaign(craft_node *node)
@@ -176,34 +172,33 @@ int craft_campaign(craft_node *node)
             craft_role_campaign(node);
         }
     }
-    craft_leave(node);
-    return rv;
+    return craft_leave(node, rv);
 }
 
 int craft_peer_unreachable(craft_node *node, craft_id id)
 {
     int rv = craft_enter(node);
 
-    if (rv == 0) {
-        rv = craft_replicate_unreachable(node, id);
-        craft_leave(node);
+    if (rv != 0) {
+        return rv;
     }
-    return rv;
+    return craft_leave(node, craft_replicate_unreachable(node, id));
 }
 
 /* ------------------------------------------------------------------ endings */
 
 /* What memory holds may differ from the disk: nothing more is said. */
-static void node_halt(struct craft_node *node)
+CRAFT_COLD static void node_halt(struct craft_node *node)
 {
     node->phase = CRAFT_PHASE_HALTED;
-    node->due = 0;
+    node->due &= CRAFT_DELIVERY_ENDS;
     craft_changed(node, CRAFT_FACT_ENDED);
     craft_health_tell(node, CRAFT_EVENT_STORAGE, CRAFT_ENDING_ERROR, 0);
 }
 
 /* An ending of what ended before, or was voided, says nothing new. */
-static int persist_failed(struct craft_node *node, uint64_t ticket, int ending)
+CRAFT_COLD static int persist_failed(struct craft_node *node, uint64_t ticket,
+                                     int ending)
 {
     if (ending != CRAFT_ENDING_NOSPACE && ending != CRAFT_ENDING_ERROR) {
         return CRAFT_ERR_INVALID;
@@ -233,8 +228,22 @@ int craft_persisted(craft_node *node, uint64_t ticket, int ending)
     rv = CRAFT_LIKELY(ending == CRAFT_ENDING_OK)
              ? craft_persist_ended(node, ticket)
              : persist_failed(node, ticket, ending);
-    craft_leave(node);
-    return rv;
+    return craft_leave(node, rv);
+}
+
+CRAFT_COLD static int apply_failed(struct craft_node *node, craft_index index,
+                                   int ending)
+{
+    int rv;
+
+    if (ending != CRAFT_ENDING_ERROR) {
+        return CRAFT_ERR_INVALID;
+    }
+    rv = craft_apply_ended(node, index);
+    if (rv == 0) {
+        node_halt(node);
+    }
+    return craft_leave(node, rv);
 }
 
 int craft_applied(craft_node *node, craft_index index, int ending)
@@ -244,15 +253,10 @@ int craft_applied(craft_node *node, craft_index index, int ending)
     if (rv != 0) {
         return rv;
     }
-    if (ending != CRAFT_ENDING_OK && ending != CRAFT_ENDING_ERROR) {
-        return CRAFT_ERR_INVALID;
+    if (CRAFT_UNLIKELY(ending != CRAFT_ENDING_OK)) {
+        return apply_failed(node, index, ending);
     }
-    rv = craft_apply_ended(node, index);
-    if (rv == 0 && ending == CRAFT_ENDING_ERROR) {
-        node_halt(node);
-    }
-    craft_leave(node);
-    return rv;
+    return craft_leave(node, craft_apply_ended(node, index));
 }
 
 int craft_fetched(craft_node *node, uint64_t ticket, const craft_entry *entries,
@@ -273,6 +277,5 @@ int craft_fetched(craft_node *node, uint64_t ticket, const craft_entry *entries,
     } else {
         return CRAFT_ERR_INVALID;
     }
-    craft_leave(node);
-    return rv;
+    return craft_leave(node, rv);
 }

@@ -79,14 +79,13 @@ static int levels_init(struct craft_node *node)
 
 static int parts_init(struct craft_node *node)
 {
-    bool pull = node->delivery.pull;
     int rv = craft_persist_init(node);
 
-    if (rv == 0 && (pull || node->hooks.fetch != NULL)) {
+    if (rv == 0 && node->hooks.fetch != NULL) {
         node->log.cache_bytes_max = node->config.log_cache_bytes_max;
         rv = craft_fetch_init(node);
     }
-    if (rv == 0 && (pull || node->hooks.event != NULL)) {
+    if (rv == 0 && node->hooks.event != NULL) {
         rv = levels_init(node);
     }
     return rv;
@@ -100,11 +99,7 @@ static void node_init(struct craft_node *node, const craft_config *config,
     memset(node, 0, sizeof *node);
     node->config = *config;
     craft_memory_init(&node->config.allocator);
-    node->delivery.host = host;
-    node->delivery.pull = hooks == NULL;
-    if (hooks != NULL) {
-        node->hooks = *hooks;
-    }
+    craft_delivery_init(node, hooks, host);
     /* What bursts need between two rounds of eviction is kept for the next. */
     spare = spare > SIZE_MAX - config->uncommitted_bytes_max
                 ? SIZE_MAX
@@ -172,6 +167,7 @@ void craft_node_free(craft_node *node)
     }
     if ((node->delivery.holds & CRAFT_HOLDS_RUNNING) != 0) {
         node->delivery.holds |= CRAFT_HOLDS_FREE;
+        node->due |= CRAFT_DELIVERY_ENDS;
         return;
     }
     craft_node_destroy(node);
@@ -363,8 +359,7 @@ int craft_node_start(craft_node *node)
     if (node->configuration != NULL) {
         craft_changed(node, CRAFT_FACT_CONFIGURATION);
     }
-    craft_leave(node);
-    return 0;
+    return craft_leave(node, 0);
 }
 
 int craft_node_stop(craft_node *node)
@@ -383,8 +378,7 @@ int craft_node_stop(craft_node *node)
         return rv;
     }
     node->phase = CRAFT_PHASE_STOPPED;
-    node->due = 0;
+    node->due &= CRAFT_DELIVERY_ENDS;
     craft_changed(node, CRAFT_FACT_ENDED);
-    craft_leave(node);
-    return 0;
+    return craft_leave(node, 0);
 }

@@ -43,7 +43,11 @@ enum craft_consequence {
     CRAFT_DERIVE_DONE = 1u << 23,
     CRAFT_DERIVE_EVENT = 1u << 24,
     CRAFT_DERIVE_LAST = CRAFT_DERIVE_DONE | CRAFT_DERIVE_EVENT,
-    CRAFT_DERIVE_ALL = ((1u << 25) - 1u) & ~((1u << 16) - 1u)
+    CRAFT_DERIVE_ALL = ((1u << 25) - 1u) & ~((1u << 16) - 1u),
+
+    /* None, but stands with them, above all: the delivery loop ends, since the
+     * host holds, frees the node, or has pulled an effect. */
+    CRAFT_DELIVERY_ENDS = 1u << 30
 };
 
 /* The one table: what changed, and who has to look at it again. */
@@ -237,12 +241,12 @@ struct craft_outbox {
 
 /* api: who is inside, and what is postponed. */
 struct craft_delivery {
-    void *host;
+    void *host;           /* of the hooks; made without: the node */
+    craft_effect *pulled; /* to fill in: such a node delivers one at a time */
 
-    uint32_t holds;
-    bool pull; /* made without hooks */
-
-    bool lent; /* a hook runs, or a pulled effect is out */
+    uint32_t holds; /* while any: also CRAFT_DELIVERY_ENDS in node.due */
+    bool pull;      /* made without hooks */
+    bool lent;      /* a pulled effect is out */
 };
 
 struct craft_node {
@@ -342,7 +346,8 @@ craft_stretch_held(const struct craft_node *node, uint32_t which,
 static inline bool craft_node_lends(const struct craft_node *node)
 {
     return node->persist.oldest != node->persist.next ||
-           node->apply.first != 0 || node->delivery.lent;
+           node->apply.first != 0 || node->delivery.lent ||
+           (node->delivery.holds & CRAFT_HOLDS_RUNNING) != 0;
 }
 
 #endif

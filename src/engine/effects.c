@@ -41,74 +41,22 @@ static inline void hook_call(struct craft_node *node, uint32_t kind)
     }
 }
 
-static void effect_fill(const struct craft_node *node, uint32_t kind,
-                        craft_effect *effect)
-{
-    const struct craft_outbox *out = &node->out;
-    uint32_t size = effect->struct_size;
-
-    memset(effect, 0, sizeof *effect);
-    effect->struct_size = size;
-    effect->kind = kind;
-    switch (kind) {
-    case CRAFT_EFFECT_SEND:
-        effect->message = &out->message;
-        break;
-    case CRAFT_EFFECT_PERSIST:
-        effect->persist = &out->persist;
-        break;
-    case CRAFT_EFFECT_FETCH:
-        effect->fetch = &out->fetch;
-        break;
-    case CRAFT_EFFECT_APPLY:
-        effect->entries = out->entries;
-        effect->entries_len = out->entries_len;
-        break;
-    case CRAFT_EFFECT_DONE:
-        effect->token = out->token;
-        effect->result = out->result;
-        effect->index = out->index;
-        break;
-    default:
-        effect->event = &out->event;
-        break;
-    }
-}
-
-enum outcome {
-    OUTCOME_NEXT,  /* nothing is left of this kind: the next one */
-    OUTCOME_AGAIN, /* something earlier is due, or a hold was taken */
-    OUTCOME_PULLED
-};
-
 typedef bool (*deriver)(struct craft_node *node);
 
 /*
- * Hand out what one duty derives, until it finds nothing and takes its bit
- * off. Facts are read anew before every effect: a hook may have changed any.
+ * Hand out what one duty derives; one that finds nothing takes its bit off.
+ * Facts are read anew before every effect: a hook may have changed any. False
+ * when this, something earlier or the end of the loop is due now.
  */
-static inline enum outcome stage(struct craft_node *node, uint32_t bit,
-                                 deriver derive, uint32_t kind,
-                                 craft_effect *pulled)
+static inline bool stage(struct craft_node *node, uint32_t bit, deriver derive,
+                         uint32_t kind)
 {
-    while ((node->due & bit) != 0) {
-        if (!derive(node)) {
-            continue;
-        }
-        node->delivery.lent = true;
-        if (CRAFT_UNLIKELY(pulled != NULL)) {
-            effect_fill(node, kind, pulled);
-            return OUTCOME_PULLED;
-        }
-        hook_call(node, kind);
-        node->delivery.lent = false;
-        if (CRAFT_UNLIKELY((node->due & (bit - 1)) != 0 ||
-                           (node->delivery.holds & ~CRAFT_HOLDS_RUNNING) !=
-                               0)) {
-            return OUTCOME_AGAIN;
-        }
+    if ((node->due & bit) == 0 || !derive(node)) {
+        return true;
     }
-    return OUTCOME_NEXT;
+    hook_call(node, kind);
+    return CRAFT_LIKELY((node->due & ((2 * bit - 1) | CRAFT_DELIVERY_ENDS)) ==
+                        0);
 }
 
 static bool fetch_derive(struct craft_node *node)
@@ -117,81 +65,60 @@ static bool fetch_derive(struct craft_node *node)
 }
 
 /* What comes last, also of a node that stopped or halted. */
-static enum outcome stages_last(struct craft_node *node, craft_effect *pulled)
+static inline void stages_last(struct craft_node *node)
 {
-    enum outcome outcome = stage(node, CRAFT_DERIVE_DONE, craft_propose_derive,
-                                 CRAFT_EFFECT_DONE, pulled);
-
-    if (outcome == OUTCOME_NEXT) {
-        outcome = stage(node, CRAFT_DERIVE_EVENT, craft_health_derive,
-                        CRAFT_EFFECT_EVENT, pulled);
+    /* Many end at once: not each from the top. */
+    while (!stage(node, CRAFT_DERIVE_DONE, craft_propose_derive,
+                  CRAFT_EFFECT_DONE)) {
+        if ((node->due & ~(uint32_t)CRAFT_DERIVE_LAST) != 0) {
+            return;
+        }
     }
-    return outcome;
-}
-
-/* Messages that promise nothing, the disk, promises that are durable now. */
-static inline enum outcome stages_first(struct craft_node *node,
-                                        craft_effect *pulled)
-{
-    enum outcome outcome =
-        stage(node, CRAFT_DERIVE_APPEND, craft_replicate_derive,
-              CRAFT_EFFECT_SEND, pulled);
-
-    if (outcome == OUTCOME_NEXT) {
-        outcome = stage(node, CRAFT_DERIVE_REFUSAL, craft_refuse_derive,
-                        CRAFT_EFFECT_SEND, pulled);
-    }
-    if (outcome == OUTCOME_NEXT) {
-        outcome = stage(node, CRAFT_DERIVE_PERSIST, craft_persist_derive,
-                        CRAFT_EFFECT_PERSIST, pulled);
-    }
-    if (outcome == OUTCOME_NEXT) {
-        outcome = stage(node, CRAFT_DERIVE_VOTE, craft_elect_derive,
-                        CRAFT_EFFECT_SEND, pulled);
-    }
-    if (outcome == OUTCOME_NEXT) {
-        outcome = stage(node, CRAFT_DERIVE_REPLY, craft_follow_derive,
-                        CRAFT_EFFECT_SEND, pulled);
-    }
-    return outcome;
+    (void)stage(node, CRAFT_DERIVE_EVENT, craft_health_derive,
+                CRAFT_EFFECT_EVENT);
 }
 
 /* In the order of delivery. */
-static inline enum outcome stages(struct craft_node *node, craft_effect *pulled)
+static inline void stages(struct craft_node *node)
 {
-    enum outcome outcome = stages_first(node, pulled);
-
-    if (outcome == OUTCOME_NEXT) {
-        outcome = stage(node, CRAFT_DERIVE_FETCH, fetch_derive,
-                        CRAFT_EFFECT_FETCH, pulled);
+    /* Messages that promise nothing, the disk, promises durable now. */
+    if (!stage(node, CRAFT_DERIVE_APPEND, craft_replicate_derive,
+               CRAFT_EFFECT_SEND) ||
+        !stage(node, CRAFT_DERIVE_REFUSAL, craft_refuse_derive,
+               CRAFT_EFFECT_SEND) ||
+        !stage(node, CRAFT_DERIVE_PERSIST, craft_persist_derive,
+               CRAFT_EFFECT_PERSIST) ||
+        !stage(node, CRAFT_DERIVE_VOTE, craft_elect_derive,
+               CRAFT_EFFECT_SEND) ||
+        !stage(node, CRAFT_DERIVE_REPLY, craft_follow_derive,
+               CRAFT_EFFECT_SEND) ||
+        !stage(node, CRAFT_DERIVE_FETCH, fetch_derive, CRAFT_EFFECT_FETCH) ||
+        !stage(node, CRAFT_DERIVE_APPLY, craft_apply_derive,
+               CRAFT_EFFECT_APPLY)) {
+        return;
     }
-    if (outcome == OUTCOME_NEXT) {
-        outcome = stage(node, CRAFT_DERIVE_APPLY, craft_apply_derive,
-                        CRAFT_EFFECT_APPLY, pulled);
+    if ((node->due & CRAFT_DERIVE_LAST) != 0) {
+        stages_last(node);
     }
-    if (outcome == OUTCOME_NEXT && (node->due & CRAFT_DERIVE_LAST) != 0) {
-        outcome = stages_last(node, pulled);
-    }
-    return outcome;
 }
 
-CRAFT_INTERNAL bool craft_effects_run(struct craft_node *node,
-                                      craft_effect *pulled)
+CRAFT_HOT void craft_effects_run(struct craft_node *node)
 {
-    while (node->due != 0 &&
-           (node->delivery.holds & ~CRAFT_HOLDS_RUNNING) == 0) {
-        enum outcome outcome;
-
+    CRAFT_ASSERT(node->delivery.holds == 0);
+    node->delivery.holds = CRAFT_HOLDS_RUNNING;
+    /* While something is due, and not the end. */
+    while (node->due - 1u < CRAFT_DELIVERY_ENDS - 1u) {
         if ((node->due & CRAFT_SETTLE_ALL) != 0) {
             craft_settle(node);
         }
         if (CRAFT_UNLIKELY((node->due & CRAFT_TIDY_MEMORY) != 0)) {
             craft_tidy(node);
         }
-        outcome = stages(node, pulled);
-        if (outcome == OUTCOME_PULLED) {
-            return true;
-        }
+        stages(node);
     }
-    return false;
+    if (CRAFT_LIKELY(node->delivery.holds == CRAFT_HOLDS_RUNNING)) {
+        node->delivery.holds = 0;
+    } else {
+        node->delivery.holds &= ~CRAFT_HOLDS_RUNNING;
+    }
 }

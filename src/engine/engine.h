@@ -32,11 +32,10 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
 CRAFT_HOT void craft_settle(struct craft_node *node);
 
 /*
- * Both doors: settle and hand out effects, to the hooks until nothing is left,
- * or (pulled) the next one into *pulled. True when one was pulled.
+ * Both doors: settle and hand out effects to the hooks until nothing is left,
+ * or a hook took a hold, as those of a node made without hooks do.
  */
-CRAFT_INTERNAL bool craft_effects_run(struct craft_node *node,
-                                      craft_effect *pulled);
+CRAFT_HOT void craft_effects_run(struct craft_node *node);
 
 /* Between hooks: evict, and free what nobody can hold any more. */
 CRAFT_INTERNAL void craft_tidy(struct craft_node *node);
