@@ -19,7 +19,7 @@ run() {
     expect="--expect $states"
     [ -n "${CRAFT_REWRITE:-}" ] && expect=
     # shellcheck disable=SC2086
-    if ! "$explore" "$@" $expect >"$scratch/out" 2>&1; then
+    if ! "$explore" "$@" --check-facts 1 $expect >"$scratch/out" 2>&1; then
         echo "FAILED $name: explore $*"
         cat "$scratch/out"
         failed=1

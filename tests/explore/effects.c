@@ -1,12 +1,20 @@
 /* What a node asks for, taken into the world. */
 #include "explore.h"
 
+uint64_t effects_sum;
+
 static void take_send(struct world *world, uint8_t server,
                       const craft_node *node, const craft_message *message)
 {
+    struct letter letter;
+
     check_leaving(world, server, node, message);
+    letter_of(message, &letter);
+    if (options.check_facts) {
+        effects_sum += mix_bytes(1, &letter, sizeof letter); /* in any order */
+    }
     if (world->flight_len < world->budget.flight) {
-        letter_of(message, &world->flight[world->flight_len]);
+        world->flight[world->flight_len] = letter;
         world->flight_len++;
     } /* else it is lost */
 }
@@ -33,6 +41,9 @@ static void take_persist(struct server *server, const craft_persist *persist)
         record->things[i] = thing_of(&persist->entries[i]);
     }
     server->open_len++;
+    if (options.check_facts) {
+        effects_sum = mix_bytes(effects_sum, record, sizeof *record);
+    }
 }
 
 static void take_apply(craft_node *node, const craft_effect *effect)
@@ -54,6 +65,9 @@ static void take_apply(craft_node *node, const craft_effect *effect)
 static void take_done(struct world *world, const craft_node *node,
                       const craft_effect *effect)
 {
+    if (options.check_facts) {
+        effects_sum = mix(effects_sum, effect->token);
+    }
     if (effect->result == CRAFT_RESULT_OK) {
         const craft_entry *entry;
 

@@ -15,6 +15,7 @@
  *   messages what a world keeps of messages and entries
  *   world    a world, its root, its steps and its fingerprint
  *   effects  what follows from an input
+ *   memo     whether the facts are all of them
  *   check    what holds in every world
  *   search   breadth first, and the way to a world
  *   tell     a way in words
@@ -155,6 +156,7 @@ struct step {
 struct options {
     uint8_t servers;
     bool symmetry;
+    bool check_facts;    /* by the memo */
     bool promises;       /* are checked as they leave */
     bool small_messages; /* one entry each */
     uint64_t states_max;
@@ -178,6 +180,7 @@ void *arena_realloc(void *ctx, void *ptr, size_t old_size, size_t new_size);
 /* ------------------------------------------------------------------ facts */
 
 uint64_t mix(uint64_t sum, uint64_t value);
+uint64_t mix_bytes(uint64_t sum, const void *data, size_t len);
 
 /* Renamings: renaming r makes id i the id renamed[r][i]; the first changes
  * nothing. */
@@ -234,6 +237,14 @@ struct thing thing_of(const craft_entry *entry);
 
 /* Pull all effects of the server's node into the world. */
 void effects_take(struct world *world, uint8_t server, craft_node *node);
+
+/* Their sum since it was last set to 0. */
+extern uint64_t effects_sum;
+
+/* ------------------------------------------------------------------- memo */
+
+void memo_check(uint64_t before, uint64_t after);
+void memos_free(void);
 
 /* ------------------------------------------------------------------ check */
 

@@ -23,6 +23,21 @@ uint64_t mix(uint64_t sum, uint64_t value)
     return sum ^ (sum >> 31);
 }
 
+uint64_t mix_bytes(uint64_t sum, const void *data, size_t len)
+{
+    const unsigned char *bytes = data;
+    uint64_t word;
+
+    for (; len >= sizeof word; len -= sizeof word) {
+        memcpy(&word, bytes, sizeof word);
+        sum = mix(sum, word);
+        bytes += sizeof word;
+    }
+    word = 0;
+    memcpy(&word, bytes, len);
+    return mix(sum, word);
+}
+
 void renamings_init(void)
 {
     static const uint8_t orders[RENAMINGS_MAX][SERVERS_MAX] = {

@@ -73,6 +73,7 @@ craft_node *image_load(uint8_t server, uint32_t number)
 
 static void image_describe(struct image *image, const craft_node *node)
 {
+    image->bytes_len = 0;
     image->role = (uint8_t)node->standing.role;
     image->term = (uint8_t)node->standing.term;
     image->commit = (uint8_t)node->commit_index;
@@ -94,14 +95,18 @@ static void image_describe(struct image *image, const craft_node *node)
 
 static void image_bytes(struct image *image, uint8_t server)
 {
-    image->bytes_len = (uint32_t)arena_used(server);
-    if (image->bytes_len > store_max - store_len) {
-        store_max = store_max * 2 + ((size_t)1 << 22);
-        store = grown(store, store_max);
+    uint32_t len_now = (uint32_t)arena_used(server);
+
+    if (len_now > image->bytes_len) { /* new, or others had less */
+        if (len_now > store_max - store_len) {
+            store_max = store_max * 2 + ((size_t)1 << 22);
+            store = grown(store, store_max);
+        }
+        image->bytes = store_len;
+        store_len += len_now;
     }
-    image->bytes = store_len;
-    memcpy(store + store_len, arena_of(server), image->bytes_len);
-    store_len += image->bytes_len;
+    image->bytes_len = len_now;
+    memcpy(store + image->bytes, arena_of(server), len_now);
 }
 
 static uint32_t image_add(uint8_t server, const craft_node *node)
@@ -130,6 +135,9 @@ uint32_t image_store(uint8_t server, craft_node *node)
 
     while (table[at] != 0 && images[table[at]].facts[0] != facts) {
         at = (at + 1) & table_mask;
+    }
+    if (table[at] != 0 && options.check_facts) {
+        image_bytes(&images[table[at]], server); /* the newest stands for all */
     }
     if (table[at] == 0) {
         table[at] = image_add(server, node);

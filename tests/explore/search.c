@@ -257,5 +257,6 @@ int search(void)
     free(next.numbers);
     free(ways);
     free(seen);
+    memos_free();
     return search_end(whole, now() - start);
 }

@@ -318,39 +318,46 @@ static craft_node *step_input(struct world *world, const struct step *step,
     return node;
 }
 
+/* Facts and input, as a number. */
+static uint64_t step_sum(const struct world *world, const struct step *step)
+{
+    const struct server *server = &world->servers[step->server];
+    uint64_t sum = mix(step->kind, image_of(server->image)->facts[0]);
+
+    if (step->kind == STEP_DELIVER || step->kind == STEP_DELIVER_COPY) {
+        return mix_bytes(sum, &world->flight[step->number],
+                         sizeof world->flight[0]);
+    }
+    sum = mix(sum, step->number);
+    return step->kind == STEP_PROPOSE ? mix(sum, world->budget.proposals) : sum;
+}
+
 void world_step(struct world *world, const struct step *step)
 {
     struct server *server = &world->servers[step->server];
     uint32_t before = server->image;
+    uint64_t sum = 0;
     craft_node *node;
 
     if (step->kind == STEP_DROP) {
         letter_remove(world, step->number);
         return;
     }
+    if (options.check_facts) {
+        sum = step_sum(world, step);
+        effects_sum = 0;
+    }
     node = image_load(step->server, before);
     node = step_input(world, step, node);
     effects_take(world, step->server, node);
     server->image = image_store(step->server, node);
+    if (options.check_facts && step->kind != STEP_CRASH) {
+        memo_check(sum, mix(effects_sum, image_of(server->image)->facts[0]));
+    }
     check_change(world, step->server, step->kind == STEP_CRASH ? 0 : before);
 }
 
 /* ------------------------------------------------------------ fingerprint */
-
-static uint64_t mix_bytes(uint64_t sum, const void *data, size_t len)
-{
-    const unsigned char *bytes = data;
-    uint64_t word;
-
-    for (; len >= sizeof word; len -= sizeof word) {
-        memcpy(&word, bytes, sizeof word);
-        sum = mix(sum, word);
-        bytes += sizeof word;
-    }
-    word = 0;
-    memcpy(&word, bytes, len);
-    return mix(sum, word);
-}
 
 static uint64_t mix_server(uint64_t sum, const struct server *server,
                            uint8_t renaming)
