@@ -65,7 +65,7 @@ export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
 max_len() {
     case $1 in
     decode | resp) echo 4096 ;;
-    *) echo 1024 ;;
+    *) echo 512 ;;
     esac
 }
 

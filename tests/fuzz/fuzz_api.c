@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    struct ops ops = {{data, len < INPUT_MAX ? len : INPUT_MAX}, NULL, 0};
+    struct ops ops = {{data, len < INPUT_MAX ? len : INPUT_MAX}, NULL, 0, 0};
     uint32_t how = fuzz_byte(&ops.in);
     struct cluster_options options = ops_options(&ops.in, 1 + how % 3);
 

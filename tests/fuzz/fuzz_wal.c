@@ -102,7 +102,7 @@ static void segment_sign(uint8_t *data, size_t len)
     (void)craft_wal_header_decode(&header, data);
     seed = craft_wal_seed(craft_load64(data + 16), craft_load64(data + 24));
     header.check = craft_load32(data + 8);
-    while (len - at >= CRAFT_WAL_RECORD_LEN) {
+    while (at <= len && len - at >= CRAFT_WAL_RECORD_LEN) {
         struct craft_wal_record record = {.prev = header.check};
 
         record.length = craft_load32(data + at + 12);
@@ -111,7 +111,11 @@ static void segment_sign(uint8_t *data, size_t len)
             continue;
         }
         if (record.length < CRAFT_WAL_RECORD_LEN || record.length % 8 != 0 ||
-            record.length > len - at) {
+            record.length > len - at) { /* a header that is right alone */
+            craft_store32(data + at + 8, header.check);
+            craft_store32(data + at,
+                          craft_crc32c(seed ^ (uint32_t)at, data + at + 4,
+                                       CRAFT_WAL_RECORD_LEN - 4));
             return;
         }
         record.synced = craft_load32(data + at + 16);
@@ -169,7 +173,7 @@ static uint64_t number(struct fuzz_input *in)
 /* A field of a record, or of a mark, takes another value. */
 static void field_change(struct fuzz_input *in, uint8_t *data, size_t len)
 {
-    size_t at = record_find(data, len, fuzz_byte(in) % 16);
+    size_t at = record_find(data, len, fuzz_byte(in) % 8);
     size_t field = fuzz_byte(in);
     uint64_t value = number(in);
 
@@ -183,6 +187,20 @@ static void field_change(struct fuzz_input *in, uint8_t *data, size_t len)
         craft_store32(data + at, (uint32_t)value);
     } else {
         craft_store64(data + at, value);
+    }
+}
+
+/* A record ends earlier or later than it did. */
+static void length_change(struct fuzz_input *in, uint8_t *data, size_t len)
+{
+    size_t at = record_find(data, len, fuzz_byte(in) % 8);
+    uint32_t length = CRAFT_WAL_RECORD_LEN + 8u * (fuzz_byte(in) % 16);
+
+    if (fuzz_byte(in) % 8 == 1) {
+        length = (uint32_t)number(in);
+    }
+    if (at < len && len - at >= CRAFT_WAL_RECORD_LEN) {
+        craft_store32(data + at + 12, length);
     }
 }
 
@@ -239,42 +257,69 @@ static bool is_segment(const char *name)
     return strlen(name) == 20 && strcmp(name + 16, ".wal") == 0;
 }
 
+/* A name that is there, a segment if it must be one; 0: there is none. */
+static int name_pick(struct fuzz_input *in, memory_files *files,
+                     bool only_segments, char name[40])
+{
+    uint32_t wanted = fuzz_byte(in) % 8;
+    uint32_t left = 64;
+    size_t at = 0;
+
+    while (left-- > 0) {
+        const char *found = memory_files_name(files, at);
+
+        if (found == NULL) {
+            at = 0;
+            continue;
+        }
+        at++;
+        if ((only_segments && !is_segment(found)) || wanted-- > 0) {
+            continue;
+        }
+        (void)snprintf(name, 40, "%s", found);
+        return 1;
+    }
+    return 0;
+}
+
 static void change(struct fuzz_input *in, memory_files *files)
 {
     uint32_t how = fuzz_byte(in);
-    uint32_t at = fuzz_byte(in) % 16;
     char name[40];
     size_t len = 0;
     uint8_t *data;
 
-    while (at > 0 && memory_files_name(files, at) == NULL) {
-        at /= 2;
-    }
-    if (memory_files_name(files, at) == NULL) {
+    if (how % 16 == 1) {
+        file_invent(in, files);
         return;
     }
-    (void)snprintf(name, sizeof name, "%s", memory_files_name(files, at));
+    if (!name_pick(in, files, how % 16 > 4, name)) {
+        return;
+    }
     data = memory_files_data(files, name, &len);
-    switch (how % 8) {
+    switch (how % 16) {
     case 0:
-        file_replace(in, files, name, data, len);
-        data = memory_files_data(files, name, &len);
-        break;
-    case 1:
         memory_files_remove(files, name);
         return;
     case 2:
-        file_invent(in, files);
-        return;
+        file_replace(in, files, name, data, len);
+        data = memory_files_data(files, name, &len);
+        break;
     case 3:
     case 4:
+    case 5:
         bytes_change(in, data, len);
+        break;
+    case 6:
+    case 7:
+    case 8:
+        length_change(in, data, len);
         break;
     default:
         field_change(in, data, len);
         break;
     }
-    if (how < 128) {
+    if (how < 64) {
         return;
     }
     if (is_segment(name)) {

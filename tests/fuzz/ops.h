@@ -13,6 +13,7 @@ struct ops {
     struct fuzz_input in;
     struct cluster *cluster;
     uint32_t depth; /* of operations inside of hooks */
+    uint64_t count; /* of operations, those inside of hooks too */
 };
 
 /* Options of a cluster, all of them drawn from bytes but nodes. */

@@ -308,11 +308,13 @@ int cluster_deliver_message(struct cluster *cluster,
     return rv;
 }
 
-/* Can it arrive now? What is for a puppet waits for the test. */
+/* Can it arrive now? What is for a puppet waits for the test, what is for a
+ * stranger for ever. */
 static bool message_can_arrive(struct cluster *cluster,
                                const struct cluster_message *message)
 {
-    return (cluster->cut[message->from] >> message->to & 1u) == 0 &&
+    return message->to != 0 &&
+           (cluster->cut[message->from] >> message->to & 1u) == 0 &&
            !cluster_node(cluster, message->to)->puppet;
 }
 
