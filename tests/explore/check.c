@@ -216,7 +216,7 @@ static void check_majorities(const struct world *world)
                               (i < disk->len &&
                                equal(&disk->log[i], &history->committed[i])));
         }
-        rule(holds > options.servers / 2,
+        rule(holds > options.servers / 2 || (i == 0 && options.founding),
              "what is committed is on the disks of a majority");
         rule(history->committed[i].what < WHAT_COMMAND ||
                  (history->superseded >>

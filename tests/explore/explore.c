@@ -32,6 +32,8 @@ static const char usage[] =
     "  --small-messages 1  one entry in each [0]\n"
     "  --promises 0        look at what follows from a broken one [1]\n"
     "  --symmetry 0        do not take renamed servers for the same [1]\n"
+    "  --founding 1        begins with the first record open [0]\n"
+    "  --lazy 1            effects wait, for any number of inputs [0]\n"
     "  --check-facts 1     look for facts that the fingerprint forgets [0]\n"
     "  --states-max N      stop there [0: no]\n"
     "  --expect N          fail unless there are so many states [0: no]\n";
@@ -80,6 +82,10 @@ static bool option_take(const char *name, const char *text)
         options.symmetry = value != 0;
     } else if (strcmp(name, "--check-facts") == 0) {
         options.check_facts = value != 0;
+    } else if (strcmp(name, "--founding") == 0) {
+        options.founding = value != 0;
+    } else if (strcmp(name, "--lazy") == 0) {
+        options.lazy = value != 0;
     } else if (strcmp(name, "--promises") == 0) {
         options.promises = value != 0;
     } else if (strcmp(name, "--states-max") == 0) {

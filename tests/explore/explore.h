@@ -128,6 +128,7 @@ struct image {
     uint8_t commit;
     uint8_t log_len;
     uint8_t first_of_term;
+    bool owes;                      /* there are effects to pull */
     uint8_t match[SERVERS_MAX + 1]; /* of a leader, by id */
     struct thing log[LOG_MAX];
 };
@@ -143,6 +144,7 @@ enum step_kind {
     STEP_WRITTEN, /* number: so many of the open tickets are durable */
     STEP_FULL,    /* number: the ticket that found the disk full */
     STEP_CRASH,   /* number: so many of the open tickets reached the disk */
+    STEP_PULL,    /* lazy: the effects that wait */
     STEP_KIND_END
 };
 
@@ -156,6 +158,8 @@ struct step {
 struct options {
     uint8_t servers;
     bool symmetry;
+    bool lazy;           /* effects wait for a step of their own */
+    bool founding;       /* is not yet on the disks */
     bool check_facts;    /* by the memo */
     bool promises;       /* are checked as they leave */
     bool small_messages; /* one entry each */
@@ -216,9 +220,6 @@ enum {
 
 /* Take a step. After it, explore_broken() is not NULL if that broke a rule. */
 void world_step(struct world *world, const struct step *step);
-
-/* Made new from the disk, into the arena. */
-craft_node *server_start(struct world *world, uint8_t server);
 
 void disk_write(struct disk *disk, const struct record *record);
 

@@ -78,6 +78,7 @@ static void image_describe(struct image *image, const craft_node *node)
     image->term = (uint8_t)node->standing.term;
     image->commit = (uint8_t)node->commit_index;
     image->log_len = (uint8_t)node->log.last;
+    image->owes = node->due != 0;
     image->first_of_term = (uint8_t)node->replication.first_of_term;
     memset(image->match, 0, sizeof image->match);
     for (uint32_t i = 0; i < node->peers.len; i++) {

@@ -21,7 +21,8 @@ void tell_step(const struct world *world, const struct step *step)
     static const char *const names[STEP_KIND_END] = {
         "election time-out", "heartbeat is due",   "propose",
         "receives",          "receives a copy of", "loses",
-        "written",           "disk full at open",  "crash and restart"};
+        "written",           "disk full at open",  "crash and restart",
+        "delivers"};
 
     printf("server %u: %s", step->server + 1u, names[step->kind]);
     switch (step->kind) {

@@ -88,8 +88,26 @@ static craft_node *node_new(const struct world *world, uint8_t server)
     return node;
 }
 
+/* The first start of a group. */
+static craft_node *server_found(const struct world *world, uint8_t server)
+{
+    craft_member members[SERVERS_MAX];
+    craft_node *node = node_new(world, server);
+
+    memset(members, 0, sizeof members);
+    for (uint8_t i = 0; i < options.servers; i++) {
+        members[i].id = i + 1u;
+        members[i].role = CRAFT_MEMBER_VOTER;
+    }
+    if (craft_node_bootstrap(node, members, options.servers) != 0 ||
+        craft_node_start(node) != 0) {
+        explore_break("start: a group is founded");
+    }
+    return node;
+}
+
 /* A server that comes back with what its disk held. */
-craft_node *server_start(struct world *world, uint8_t server)
+static craft_node *server_restart(const struct world *world, uint8_t server)
 {
     const struct disk *disk = &world->servers[server].disk;
     craft_node *node = node_new(world, server);
@@ -112,26 +130,25 @@ craft_node *server_start(struct world *world, uint8_t server)
     return node;
 }
 
-/* The first start of a group, its founding record on the disk. */
-static void server_found(struct world *world, uint8_t server)
+/* As a host does: what has an empty store begins anew. */
+static craft_node *server_start(const struct world *world, uint8_t server)
 {
-    craft_member members[SERVERS_MAX];
-    craft_node *node = node_new(world, server);
+    const struct disk *disk = &world->servers[server].disk;
 
-    memset(members, 0, sizeof members);
-    for (uint8_t i = 0; i < options.servers; i++) {
-        members[i].id = i + 1u;
-        members[i].role = CRAFT_MEMBER_VOTER;
-    }
-    if (craft_node_bootstrap(node, members, options.servers) != 0 ||
-        craft_node_start(node) != 0) {
-        explore_break("start: a group is founded");
-        return;
-    }
+    return disk->term == 0 && disk->len == 0 ? server_found(world, server)
+                                             : server_restart(world, server);
+}
+
+static void server_first(struct world *world, uint8_t server)
+{
+    craft_node *node = server_found(world, server);
+
     effects_take(world, server, node);
-    tickets_write(&world->servers[server], world->servers[server].open_len);
-    (void)craft_persisted(node, node->persist.next - 1, CRAFT_ENDING_OK);
-    effects_take(world, server, node);
+    if (!options.founding) {
+        tickets_write(&world->servers[server], world->servers[server].open_len);
+        (void)craft_persisted(node, node->persist.next - 1, CRAFT_ENDING_OK);
+        effects_take(world, server, node);
+    }
     world->servers[server].image = image_store(server, node);
 }
 
@@ -140,7 +157,7 @@ void world_root(struct world *world)
     memset(world, 0, sizeof *world);
     world->budget = options.budget;
     for (uint8_t i = 0; i < options.servers; i++) {
-        server_found(world, i);
+        server_first(world, i);
     }
     world->history.committed_len = 1;
     world->history.committed[0] = image_of(world->servers[0].image)->log[0];
@@ -182,6 +199,9 @@ static void server_steps(const struct world *world, uint8_t place,
         }
     } else if (image->term < budget->term) {
         add(steps, STEP_TIMEOUT, place, 0);
+    }
+    if (image->owes) {
+        add(steps, STEP_PULL, place, 0);
     }
     for (uint8_t i = 1; i <= server->open_len; i++) {
         add(steps, STEP_WRITTEN, place, i);
@@ -311,6 +331,8 @@ static craft_node *step_input(struct world *world, const struct step *step,
     case STEP_CRASH:
         node = step_crash(world, step);
         break;
+    case STEP_PULL:
+        break;
     default:
         step_deliver(world, step, node);
         break;
@@ -349,7 +371,9 @@ void world_step(struct world *world, const struct step *step)
     }
     node = image_load(step->server, before);
     node = step_input(world, step, node);
-    effects_take(world, step->server, node);
+    if (!options.lazy || step->kind == STEP_PULL) {
+        effects_take(world, step->server, node);
+    }
     server->image = image_store(step->server, node);
     if (options.check_facts && step->kind != STEP_CRASH) {
         memo_check(sum, mix(effects_sum, image_of(server->image)->facts[0]));
