@@ -212,7 +212,7 @@ void world_root(struct world *world);
 uint64_t world_fingerprint(const struct world *world);
 
 /* Steps that a world allows: their number. */
-size_t world_steps(const struct world *world, struct step *steps, size_t max);
+size_t world_steps(const struct world *world, struct step *array, size_t max);
 
 enum {
     STEPS_MAX = 128
