@@ -61,3 +61,16 @@ sort -u "$DIR/states" | awk '{ print $1 }' | uniq -d >"$DIR/forked"
 [ ! -s "$DIR/forked" ] ||
     fail "two states at index $(cat "$DIR/forked"): $(sort -u "$DIR/states")"
 python3 -B "$E2E/load.py" verify "$(ports)" "$DIR/acked" || fail "verify"
+
+# What was applied is on every disk, and the disks hold the same log.
+wait_for_same_state
+for n in 1 2 3; do
+    kill_server $n
+done
+for n in 1 2 3; do
+    "$CRAFT_BUILD_DIR/tests/log_sum" "$DIR/data/$n/wal" >>"$DIR/sums" ||
+        fail "the log of server $n does not read"
+done
+[ "$(sort -u "$DIR/sums" | wc -l)" = 1 ] ||
+    fail "the logs differ: $(tr '\n' ';' <"$DIR/sums")"
+note "the logs are the same: last index and checksum $(sed -n 1p "$DIR/sums")"
