@@ -37,6 +37,12 @@ if ! nm -g --defined-only "$CRAFT_BUILD_DIR/libcraft.a" |
     exit 77
 fi
 
+# As the build itself: a fresh machine may have ninja and no make.
+if have ninja; then
+    CMAKE_GENERATOR=Ninja
+    export CMAKE_GENERATOR
+fi
+
 skipped=
 for shared in OFF ON; do
     build=$work/build-$shared
