@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: craft-kv --id N --data DIR --client HOST:PORT --cluster LIST\n"
@@ -23,14 +24,19 @@ static const char usage[] =
     "answered\n"
     "                       with -TIMEOUT [5000]\n"
     "  --max-clients N      connections at once [1000]\n"
-    "  --wal-inline         write the log on the loop's own thread\n"
-    "  --wal-thread         write it on a thread of its own [the default]\n"
+    "  --wal-inline         write the log on the loop's own thread [the "
+    "default\n"
+    "                       with up to two processors]\n"
+    "  --wal-thread         write it on a thread of its own [with more]\n"
     "  --verbose            tell more on stderr\n"
     "  --help               show this\n"
     "\n"
     "example, one of three servers on one machine:\n"
     "  craft-kv --id 1 --data /tmp/kv1 --client 127.0.0.1:7001 \\\n"
     "    --cluster 1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103\n";
+
+/* Where processors are few, a thread of its own costs more than it saves. */
+#define INLINE_PROCESSORS 2
 
 enum option_code {
     OPTION_ID = 1,
@@ -250,6 +256,7 @@ int kv_options_parse(struct kv_options *options, int argc, char **argv)
     options->election_ticks = 50;
     options->heartbeat_ticks = 5;
     options->timeout_ms = 5000;
+    options->wal_inline = sysconf(_SC_NPROCESSORS_ONLN) <= INLINE_PROCESSORS;
     options->clients_max = 1000;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
