@@ -95,7 +95,8 @@ enum craft_ending {
 enum craft_role {
     CRAFT_ROLE_FOLLOWER = 0,
     CRAFT_ROLE_CANDIDATE = 1,
-    CRAFT_ROLE_LEADER = 2
+    CRAFT_ROLE_LEADER = 2,
+    CRAFT_ROLE_PRE_CANDIDATE = 3 /* asks whether it could win (thesis 9.6) */
 };
 
 enum craft_entry_kind {
@@ -144,9 +145,12 @@ enum craft_message_kind {
     CRAFT_MESSAGE_VOTE_REPLY = 2,   /* its answer */
     CRAFT_MESSAGE_APPEND = 3,       /* AppendEntries; empty = heartbeat */
     CRAFT_MESSAGE_APPEND_REPLY = 4, /* its answer */
-    CRAFT_MESSAGE_KIND_END = 5      /* one past the last kind */
+    CRAFT_MESSAGE_PRE_VOTE = 5,     /* would you vote for me? Thesis 9.6 */
+    CRAFT_MESSAGE_PRE_VOTE_REPLY = 6,
+    CRAFT_MESSAGE_KIND_END = 7 /* one past the last kind */
 };
 
+/* Of a vote and a pre-vote. */
 typedef struct craft_vote {
     craft_index last_index; /* of the candidate's log (thesis 3.6.1) */
     craft_term last_term;
@@ -154,6 +158,7 @@ typedef struct craft_vote {
     uint32_t reserved;
 } craft_vote;
 
+/* Of the answers to both. */
 typedef struct craft_vote_reply {
     uint32_t granted; /* 0 or 1 */
     uint32_t reserved;
@@ -338,10 +343,30 @@ typedef struct craft_allocator {
     void *ctx;
 } craft_allocator;
 
+/*
+ * What keeps a group with one leader while that leader is well. All are on by
+ * default; they are meant to be on together, and on every server of a group.
+ */
+enum craft_config_flags {
+    /* Before it campaigns, which raises the term of all, a server asks whether
+     * it could win: whose log is behind, or who does not hear a leader that
+     * the others hear, disturbs nobody (thesis 9.6). */
+    CRAFT_CONFIG_PRE_VOTE = 1u << 0,
+
+    /* Whoever heard from a leader within election_ticks refuses to elect
+     * another, and does not take the term of who asks (thesis 4.2.3). */
+    CRAFT_CONFIG_STICKY = 1u << 1,
+
+    /* A leader that hears from no majority for election_ticks steps down
+     * (thesis 6.2). Without it the two above can keep a leader in office that
+     * sends and cannot receive. */
+    CRAFT_CONFIG_CHECK_QUORUM = 1u << 2
+};
+
 /* See craft_config_init() for the defaults, which stand here in brackets. */
 typedef struct craft_config {
     uint32_t struct_size;
-    uint32_t flags;            /* 0 */
+    uint32_t flags;            /* enum craft_config_flags [all] */
     craft_id id;               /* this server; required */
     uint64_t group;            /* told apart on the wire and on disk [0] */
     uint64_t seed;             /* of the node's generator, with the id: draws
@@ -574,9 +599,10 @@ CRAFT_API int craft_propose_many(craft_node *node,
                                  size_t commands_len);
 
 /**
- * Campaign now, without waiting for the election timeout (thesis 3.4).
+ * Campaign now, without waiting for the election timeout (thesis 3.4); with
+ * CRAFT_CONFIG_PRE_VOTE it asks first whether it could win.
  *
- * @return 0 (also on a leader or candidate, where it does nothing), or
+ * @return 0 (also when it leads or campaigns, where it does nothing), or
  *   CRAFT_ERR_NOT_VOTER  not a voter of the configuration in force
  *   CRAFT_ERR_NOSPACE    the disk is full
  *   CRAFT_ERR_NOMEM      node unchanged

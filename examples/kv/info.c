@@ -101,7 +101,8 @@ static void peer_line(struct kv_server *server, const craft_status *status,
 
 static void raft_section(struct kv_server *server, struct kv_buffer *text)
 {
-    static const char *const roles[] = {"follower", "candidate", "leader"};
+    static const char *const roles[] = {"follower", "candidate", "leader",
+                                        "pre_candidate"};
     craft_status status = {.struct_size = sizeof status};
 
     (void)craft_node_status(craft_host_node(server->host), &status);

@@ -89,7 +89,8 @@ static const char *check_standing(const struct craft_node *node)
         (standing->leader == node->config.id)) {
         return "standing: a leader follows itself and nobody else does";
     }
-    if (standing->role != CRAFT_ROLE_FOLLOWER &&
+    if ((standing->role == CRAFT_ROLE_CANDIDATE ||
+         standing->role == CRAFT_ROLE_LEADER) &&
         node->election.voted_for != node->config.id) {
         return "elect: a candidate or leader voted for itself";
     }

@@ -47,7 +47,8 @@ static const char *name_of(const char *const *names, size_t names_len,
     return value < names_len && names[value] != NULL ? names[value] : "?";
 }
 
-static const char *const role_names[] = {"follower", "candidate", "leader"};
+static const char *const role_names[] = {"follower", "candidate", "leader",
+                                         "pre_candidate"};
 
 static const char *const event_names[] = {
     "role", "leader",  "term",    "configuration",
@@ -97,12 +98,17 @@ static void describe_payload(struct line *line, const craft_message *message)
 {
     switch (message->kind) {
     case CRAFT_MESSAGE_VOTE:
-        line_add(line, "vote t%" PRIu64 " last=%" PRIu64 "@%" PRIu64,
+    case CRAFT_MESSAGE_PRE_VOTE:
+        line_add(line, "%svote t%" PRIu64 " last=%" PRIu64 "@%" PRIu64,
+                 message->kind == CRAFT_MESSAGE_VOTE ? "" : "pre_",
                  message->term, message->as.vote.last_index,
                  message->as.vote.last_term);
         break;
     case CRAFT_MESSAGE_VOTE_REPLY:
-        line_add(line, "vote_reply t%" PRIu64 " %s", message->term,
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
+        line_add(line, "%svote_reply t%" PRIu64 " %s",
+                 message->kind == CRAFT_MESSAGE_VOTE_REPLY ? "" : "pre_",
+                 message->term,
                  message->as.vote_reply.granted != 0 ? "granted" : "refused");
         break;
     case CRAFT_MESSAGE_APPEND:

@@ -169,7 +169,7 @@ int craft_campaign(craft_node *node)
             rv = craft_elect_reserve(node);
         }
         if (rv == 0) {
-            craft_role_campaign(node);
+            craft_role_stand(node);
         }
     }
     return craft_leave(node, rv);

@@ -9,6 +9,8 @@
 #define KIB ((size_t)1024)
 #define MIB (KIB * KIB)
 #define TOKENS_LIMIT (1u << 28)
+#define FLAGS_KNOWN                                                            \
+    (CRAFT_CONFIG_PRE_VOTE | CRAFT_CONFIG_STICKY | CRAFT_CONFIG_CHECK_QUORUM)
 
 void craft_config_init(craft_config *config, size_t struct_size)
 {
@@ -19,6 +21,7 @@ void craft_config_init(craft_config *config, size_t struct_size)
     }
     memset(&defaults, 0, sizeof defaults);
     defaults.struct_size = (uint32_t)sizeof defaults;
+    defaults.flags = FLAGS_KNOWN;
     defaults.election_ticks = 10;
     defaults.heartbeat_ticks = 1;
     defaults.entry_bytes_max = MIB;
@@ -38,9 +41,9 @@ static bool config_good(const craft_config *config)
 {
     size_t entry = config->entry_bytes_max;
 
-    return config->struct_size == sizeof *config && config->flags == 0 &&
-           config->id > 0 && config->id < CRAFT_NUMBER_MAX &&
-           config->election_ticks > 1 &&
+    return config->struct_size == sizeof *config &&
+           (config->flags & ~(uint32_t)FLAGS_KNOWN) == 0 && config->id > 0 &&
+           config->id < CRAFT_NUMBER_MAX && config->election_ticks > 1 &&
            config->election_ticks <= UINT32_MAX / 4 &&
            config->heartbeat_ticks > 0 &&
            config->heartbeat_ticks < config->election_ticks &&

@@ -111,9 +111,11 @@ static int codec_get_fixed(craft_message *message, const uint8_t *data,
     codec_get_header(message, data);
     switch (message->kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         rv = codec_get_vote(&message->as.vote, data);
         break;
     case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         rv = codec_get_u32(&message->as.vote_reply.granted,
                            data + CODEC_AT_VOTE_REPLY_GRANTED);
         break;

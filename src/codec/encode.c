@@ -11,6 +11,8 @@ static size_t codec_struct_size_min(uint32_t kind)
         [CRAFT_MESSAGE_VOTE_REPLY] = sizeof(craft_vote_reply),
         [CRAFT_MESSAGE_APPEND] = sizeof(craft_append),
         [CRAFT_MESSAGE_APPEND_REPLY] = sizeof(craft_append_reply),
+        [CRAFT_MESSAGE_PRE_VOTE] = sizeof(craft_vote),
+        [CRAFT_MESSAGE_PRE_VOTE_REPLY] = sizeof(craft_vote_reply),
     };
 
     CRAFT_ASSERT(kind < CRAFT_MESSAGE_KIND_END);
@@ -170,9 +172,11 @@ int craft_message_encode(const craft_message *message, uint8_t *data,
     codec_put_header(data, message, fixed_len, body_len);
     switch (message->kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         codec_put_vote(data, &message->as.vote);
         break;
     case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         codec_put_vote_reply(data, &message->as.vote_reply);
         break;
     case CRAFT_MESSAGE_APPEND:

@@ -9,8 +9,10 @@ CRAFT_INTERNAL uint32_t craft_codec_fixed_len(uint32_t kind)
 {
     switch (kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         return CODEC_VOTE_LEN;
     case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         return CODEC_VOTE_REPLY_LEN;
     case CRAFT_MESSAGE_APPEND:
         return CODEC_APPEND_LEN;
@@ -83,8 +85,10 @@ CRAFT_INTERNAL int craft_codec_is_sound(const craft_message *message)
     }
     switch (message->kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         return codec_vote_is_sound(message);
     case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         return message->as.vote_reply.granted <= 1;
     case CRAFT_MESSAGE_APPEND:
         return codec_append_is_sound(message);

@@ -56,6 +56,14 @@ CRAFT_INTERNAL bool craft_elect_reserved(const struct craft_node *node)
     return craft_log_reserved(&node->log, 1, craft_log_space(0), 1);
 }
 
+/* What it asks rests on no disk: a pre-vote promises nothing. */
+CRAFT_INTERNAL void craft_elect_ask(struct craft_node *node)
+{
+    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_PRE_CANDIDATE);
+    node->peers.want_vote = node->peers.voters;
+    craft_changed(node, CRAFT_FACT_VOTE_OWED | CRAFT_FACT_VOTES);
+}
+
 CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node)
 {
     CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_CANDIDATE);
@@ -110,10 +118,52 @@ static bool vote_log_current(const struct craft_node *node,
     return vote->last_index >= node->log.last;
 }
 
-static void vote_refuse(struct craft_node *node, craft_id from)
+/*
+ * Leads itself, or heard from a leader within the least election timeout. Not
+ * against that leader itself: one that asks has lost its office, and its word
+ * is the better one.
+ */
+static bool leader_heard(const struct craft_node *node, craft_id from)
 {
-    craft_peers_refuse(&node->peers, from, CRAFT_MESSAGE_VOTE_REPLY);
-    craft_changed(node, CRAFT_FACT_REFUSAL_OWED);
+    return node->standing.leader != 0 && node->standing.leader != from &&
+           (node->standing.role == CRAFT_ROLE_LEADER ||
+            node->election.elapsed_ticks < node->config.election_ticks);
+}
+
+CRAFT_INTERNAL bool craft_elect_sticks(const struct craft_node *node,
+                                       const craft_message *message)
+{
+    /* A pre-vote is about nothing else. */
+    return (message->kind == CRAFT_MESSAGE_PRE_VOTE ||
+            (message->kind == CRAFT_MESSAGE_VOTE &&
+             (node->config.flags & CRAFT_CONFIG_STICKY) != 0)) &&
+           leader_heard(node, message->from);
+}
+
+static void answer(struct craft_node *node, const craft_message *message,
+                   bool granted)
+{
+    struct craft_answer owed = {message->from, CRAFT_MESSAGE_VOTE_REPLY,
+                                granted};
+
+    if (message->kind == CRAFT_MESSAGE_PRE_VOTE) {
+        owed.kind = CRAFT_MESSAGE_PRE_VOTE_REPLY;
+    }
+    craft_peers_answer(&node->peers, owed);
+    craft_changed(node, CRAFT_FACT_ANSWER_OWED);
+}
+
+/*
+ * Answered also when the term is higher here: it is how one that was cut off
+ * learns the term in which it can win (openraft 1796). Lower here, the answer
+ * is to nobody's question.
+ */
+CRAFT_INTERNAL void craft_elect_on_unwanted(struct craft_node *node,
+                                            const craft_message *message)
+{
+    if (message->term <= node->standing.term) {
+        answer(node, message, false);
+    }
 }
 
 CRAFT_INTERNAL void craft_elect_on_vote(struct craft_node *node,
@@ -126,7 +176,7 @@ CRAFT_INTERNAL void craft_elect_on_vote(struct craft_node *node,
      * up-to-date as receiver's log, grant vote." (Figure 3.1) */
     if ((voted_for != 0 && voted_for != message->from) ||
         !vote_log_current(node, &message->as.vote)) {
-        vote_refuse(node, message->from);
+        answer(node, message, false);
         return;
     }
     if (voted_for == 0) {
@@ -136,12 +186,26 @@ CRAFT_INTERNAL void craft_elect_on_vote(struct craft_node *node,
     craft_elect_heard(node);
     node->election.grant_owed_to = message->from;
     craft_changed(node, CRAFT_FACT_VOTE_OWED);
+    if (node->standing.role == CRAFT_ROLE_PRE_CANDIDATE) {
+        /* Its own question is settled by that: it would vote for another. */
+        node->peers.granted = 0;
+        node->peers.refused = node->peers.voters;
+        craft_changed(node, CRAFT_FACT_VOTES);
+    }
+}
+
+/* "would vote": by the log alone, since the term would be a new one. */
+CRAFT_INTERNAL void craft_elect_on_pre_vote(struct craft_node *node,
+                                            const craft_message *message)
+{
+    CRAFT_ASSERT(message->term == node->standing.term);
+    answer(node, message, vote_log_current(node, &message->as.vote));
 }
 
 CRAFT_INTERNAL void craft_elect_on_old_vote(struct craft_node *node,
                                             const craft_message *message)
 {
-    vote_refuse(node, message->from);
+    answer(node, message, false);
 }
 
 CRAFT_INTERNAL void craft_elect_on_vote_reply(struct craft_node *node,
@@ -150,7 +214,6 @@ CRAFT_INTERNAL void craft_elect_on_vote_reply(struct craft_node *node,
     uint32_t slot = craft_peers_find(&node->peers, message->from);
     uint64_t bit;
 
-    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_CANDIDATE);
     CRAFT_ASSERT(message->term == node->standing.term);
     if (slot == node->peers.len) {
         return; /* not of this configuration: it has no vote here */
@@ -170,9 +233,10 @@ CRAFT_INTERNAL enum craft_tally craft_elect_tally(const struct craft_node *node)
     const struct craft_peers *peers = &node->peers;
     uint64_t granted = peers->granted & peers->voters;
     uint64_t refused = peers->refused & peers->voters;
-    unsigned own = peers->self_votes && vote_durable(node);
+    bool pre = node->standing.role == CRAFT_ROLE_PRE_CANDIDATE;
+    unsigned own = peers->self_votes && (pre || vote_durable(node));
 
-    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_CANDIDATE);
+    CRAFT_ASSERT(pre || node->standing.role == CRAFT_ROLE_CANDIDATE);
     return craft_majority_tally((unsigned)__builtin_popcountll(granted) + own,
                                 (unsigned)__builtin_popcountll(refused),
                                 peers->voters_len);
@@ -180,29 +244,17 @@ CRAFT_INTERNAL enum craft_tally craft_elect_tally(const struct craft_node *node)
 
 /* ----------------------------------------------------------------- effects */
 
-/*
- * The request leaves only when the term, our vote and the log it advertises
- * are durable. Otherwise: crash, come back with the shorter log and the old
- * term, campaign again in the same term, and count the grants that the longer
- * log had earned.
- */
-static bool vote_request_derive(struct craft_node *node)
+static void vote_request_derive(struct craft_node *node, uint32_t kind)
 {
-    uint32_t slot;
-    craft_message *message;
+    uint32_t slot = craft_peers_lowest(node->peers.want_vote);
+    craft_message *message =
+        craft_message_begin(node, kind, node->peers.slots[slot].id);
 
-    if (node->persist.durable.match < node->log.last) {
-        return false;
-    }
-    slot = craft_peers_lowest(node->peers.want_vote);
     node->peers.want_vote &= node->peers.want_vote - 1;
-    message = craft_message_begin(node, CRAFT_MESSAGE_VOTE,
-                                  node->peers.slots[slot].id);
     message->as.vote.last_index = node->log.last;
     message->as.vote.last_term = node->log.last_term;
     message->as.vote.flags = 0;
     message->as.vote.reserved = 0;
-    return true;
 }
 
 static void vote_grant_derive(struct craft_node *node)
@@ -215,16 +267,33 @@ static void vote_grant_derive(struct craft_node *node)
     message->as.vote_reply.reserved = 0;
 }
 
+/*
+ * The request leaves only when the term, our vote and the log it advertises
+ * are durable. Otherwise: crash, come back with the shorter log and the old
+ * term, campaign again in the same term, and count the grants that the longer
+ * log had earned.
+ */
+static bool vote_request_may(const struct craft_node *node)
+{
+    return node->peers.want_vote != 0 && vote_durable(node) &&
+           node->persist.durable.match >= node->log.last;
+}
+
 CRAFT_INTERNAL bool craft_elect_derive(struct craft_node *node)
 {
-    if (vote_durable(node)) {
-        if (node->election.grant_owed_to != 0) {
-            vote_grant_derive(node);
-            return true;
-        }
-        if (node->peers.want_vote != 0 && vote_request_derive(node)) {
-            return true;
-        }
+    bool pre = node->standing.role == CRAFT_ROLE_PRE_CANDIDATE;
+
+    if (pre && node->peers.want_vote != 0) {
+        vote_request_derive(node, CRAFT_MESSAGE_PRE_VOTE);
+        return true;
+    }
+    if (node->election.grant_owed_to != 0 && vote_durable(node)) {
+        vote_grant_derive(node);
+        return true;
+    }
+    if (vote_request_may(node)) {
+        vote_request_derive(node, CRAFT_MESSAGE_VOTE);
+        return true;
     }
     node->due &= ~(uint32_t)CRAFT_DERIVE_VOTE;
     if ((node->peers.want_vote | node->election.grant_owed_to) != 0) {

@@ -1,6 +1,7 @@
 /*
  * elect: votes, and when to ask for them (thesis 3.4, 3.6.1; Figure 3.1,
- * RequestVote).
+ * RequestVote), and what keeps a leader that is well: pre-votes (9.6), voters
+ * that stick to it (4.2.3).
  *
  * Owns node.election, and the votes in the peers' slots. Records who voted and
  * how; whether that wins is settled by craft_elect_tally() under the
@@ -38,6 +39,9 @@ CRAFT_INTERNAL int craft_elect_may_campaign(const struct craft_node *node);
 CRAFT_INTERNAL int craft_elect_reserve(struct craft_node *node);
 CRAFT_INTERNAL bool craft_elect_reserved(const struct craft_node *node);
 
+/* A pre-candidate asks the others whether it could win (thesis 9.6). */
+CRAFT_INTERNAL void craft_elect_ask(struct craft_node *node);
+
 /* The campaign began, in a new term: vote for itself, ask the others. */
 CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node);
 
@@ -48,20 +52,32 @@ CRAFT_INTERNAL uint32_t craft_elect_due(const struct craft_node *node);
 /* Ticks passed. */
 CRAFT_INTERNAL void craft_elect_elapse(struct craft_node *node, uint32_t ticks);
 
+/*
+ * Is this a vote or pre-vote request that is refused for the leader's sake,
+ * whatever its term? The term is not taken (thesis 4.2.3).
+ */
+CRAFT_INTERNAL bool craft_elect_sticks(const struct craft_node *node,
+                                       const craft_message *message);
+CRAFT_INTERNAL void craft_elect_on_unwanted(struct craft_node *node,
+                                            const craft_message *message);
+
 CRAFT_INTERNAL void craft_elect_on_vote(struct craft_node *node,
                                         const craft_message *message);
+CRAFT_INTERNAL void craft_elect_on_pre_vote(struct craft_node *node,
+                                            const craft_message *message);
+/* The answer to either. */
 CRAFT_INTERNAL void craft_elect_on_vote_reply(struct craft_node *node,
                                               const craft_message *message);
 
-/* A vote request of an old term: to be told the term of now. */
+/* A vote or pre-vote request of an old term: to be told the term of now. */
 CRAFT_INTERNAL void craft_elect_on_old_vote(struct craft_node *node,
                                             const craft_message *message);
 
-/* What the votes of now decide, of a candidate. */
+/* What the votes of now decide, of a candidate or pre-candidate. */
 CRAFT_INTERNAL enum craft_tally
 craft_elect_tally(const struct craft_node *node);
 
-/* A vote request or a grant that may leave. */
+/* A vote or pre-vote request, or a grant, that may leave. */
 CRAFT_INTERNAL bool craft_elect_derive(struct craft_node *node);
 
 #endif

@@ -391,11 +391,12 @@ CRAFT_INTERNAL bool craft_follow_derive(struct craft_node *node)
     }
     if ((match <= following->replied_match && !following->reply_owed &&
          !following->rejection_owed) ||
-        node->standing.role != CRAFT_ROLE_FOLLOWER) {
+        node->standing.leader == 0) {
+        /* Who asked whether it could win follows nobody, in the same term. */
         node->due &= ~(uint32_t)CRAFT_DERIVE_REPLY;
         return false;
     }
-    CRAFT_ASSERT(node->standing.leader != 0);
+    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_FOLLOWER);
     reply = &craft_message_begin(node, CRAFT_MESSAGE_APPEND_REPLY,
                                  node->standing.leader)
                  ->as.append_reply;

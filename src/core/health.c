@@ -27,6 +27,22 @@ CRAFT_INTERNAL bool craft_health_yields(const struct craft_node *node)
     return node->standing.role == CRAFT_ROLE_LEADER && node->persist.full;
 }
 
+/* Counts what is received alone: that something can be sent says nothing of
+ * whether anybody answers. */
+CRAFT_INTERNAL bool craft_health_quorum_lost(const struct craft_node *node)
+{
+    uint32_t voters = node->peers.voters_len;
+    uint32_t heard;
+
+    if (node->standing.role != CRAFT_ROLE_LEADER ||
+        (node->config.flags & CRAFT_CONFIG_CHECK_QUORUM) == 0) {
+        return false;
+    }
+    heard = craft_peers_heard(&node->peers, node->config.election_ticks);
+    return craft_majority_tally(heard, voters - heard, voters) ==
+           CRAFT_TALLY_LOST;
+}
+
 /* Peers that began to probe or to replicate, as the leader has them. */
 static void tell_turned(struct craft_node *node)
 {

@@ -3,8 +3,8 @@
  * leadership.
  *
  * Owns node.health: of each kind of event the latest and a count, so that
- * events are bounded. Reads the storage's state: a leader that cannot write
- * yields to one that can.
+ * events are bounded. Reads the storage's state and the peers' silence: a
+ * leader that cannot write, or is not heard, yields to one that can and is.
  */
 #ifndef CRAFT_CORE_HEALTH_H
 #define CRAFT_CORE_HEALTH_H
@@ -17,6 +17,9 @@ CRAFT_INTERNAL void craft_health_tell(struct craft_node *node, uint32_t kind,
 
 /* Must a leader yield because its disk takes nothing? */
 CRAFT_INTERNAL bool craft_health_yields(const struct craft_node *node);
+
+/* Has a leader heard from no majority for an election timeout? Thesis 6.2. */
+CRAFT_INTERNAL bool craft_health_quorum_lost(const struct craft_node *node);
 
 /* The next event into the outbox; false when there is none. */
 CRAFT_INTERNAL bool craft_health_derive(struct craft_node *node);

@@ -33,8 +33,8 @@ enum craft_consequence {
 
     CRAFT_TIDY_MEMORY = 1u << 6, /* between hooks only */
 
-    CRAFT_DERIVE_APPEND = 1u << 16,  /* appends and heartbeats of a leader */
-    CRAFT_DERIVE_REFUSAL = 1u << 17, /* answers that promise nothing */
+    CRAFT_DERIVE_APPEND = 1u << 16, /* appends and heartbeats of a leader */
+    CRAFT_DERIVE_ANSWER = 1u << 17, /* those that promise nothing */
     CRAFT_DERIVE_PERSIST = 1u << 18,
     CRAFT_DERIVE_VOTE = 1u << 19,  /* requests and grants, when durable */
     CRAFT_DERIVE_REPLY = 1u << 20, /* of appends, with the durable match */
@@ -58,7 +58,7 @@ enum craft_fact {
         CRAFT_SETTLE_DURABLE | CRAFT_DERIVE_PERSIST | CRAFT_TIDY_MEMORY,
     CRAFT_FACT_CONFIGURATION = CRAFT_SETTLE_CONFIGURATION | CRAFT_SETTLE_COMMIT,
     CRAFT_FACT_PEER_WANTS = CRAFT_DERIVE_APPEND,
-    CRAFT_FACT_REFUSAL_OWED = CRAFT_DERIVE_REFUSAL,
+    CRAFT_FACT_ANSWER_OWED = CRAFT_DERIVE_ANSWER,
     CRAFT_FACT_VOTE_OWED = CRAFT_DERIVE_VOTE,
     CRAFT_FACT_REPLY_OWED = CRAFT_DERIVE_REPLY,
     CRAFT_FACT_VOTES = CRAFT_SETTLE_ELECTION,
@@ -94,7 +94,7 @@ struct craft_standing {
 struct craft_election {
     craft_id voted_for;     /* in this term; 0 = nobody */
     craft_id grant_owed_to; /* a granted vote that has not left */
-    uint32_t elapsed_ticks; /* since a leader or a vote was seen */
+    uint32_t elapsed_ticks; /* since a leader was heard or a vote granted */
     uint32_t timeout_ticks; /* this one's draw */
 };
 

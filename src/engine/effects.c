@@ -1,4 +1,5 @@
 /* What follows for the host, in the order of delivery. */
+#include "core/answer.h"
 #include "core/apply.h"
 #include "core/elect.h"
 #include "core/fetch.h"
@@ -6,7 +7,6 @@
 #include "core/health.h"
 #include "core/persist.h"
 #include "core/propose.h"
-#include "core/refuse.h"
 #include "core/replicate.h"
 #include "engine/engine.h"
 
@@ -84,7 +84,7 @@ static inline void stages(struct craft_node *node)
     /* Messages that promise nothing, the disk, promises durable now. */
     if (!stage(node, CRAFT_DERIVE_APPEND, craft_replicate_derive,
                CRAFT_EFFECT_SEND) ||
-        !stage(node, CRAFT_DERIVE_REFUSAL, craft_refuse_derive,
+        !stage(node, CRAFT_DERIVE_ANSWER, craft_answer_derive,
                CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_PERSIST, craft_persist_derive,
                CRAFT_EFFECT_PERSIST) ||

@@ -18,7 +18,11 @@
 CRAFT_INTERNAL void craft_role_follow(struct craft_node *node, craft_term term,
                                       craft_id leader);
 
-/* Campaign in the next term (thesis 3.4). What winning needs is reserved. */
+/* Stand for election: ask first (thesis 9.6), if so configured, or campaign.
+ * What winning needs is reserved. */
+CRAFT_INTERNAL void craft_role_stand(struct craft_node *node);
+
+/* Campaign in the next term (thesis 3.4). */
 CRAFT_INTERNAL void craft_role_campaign(struct craft_node *node);
 
 /* Lead in this term. */

@@ -55,6 +55,27 @@ CRAFT_INTERNAL void craft_role_follow(struct craft_node *node, craft_term term,
     leader_set(node, leader);
 }
 
+/* No term, no vote: what it asks for must not be felt by a group that is well
+ * (thesis 9.6). */
+static void pre_campaign(struct craft_node *node)
+{
+    role_set(node, CRAFT_ROLE_PRE_CANDIDATE);
+    leader_set(node, 0);
+    craft_peers_clear(&node->peers);
+    craft_elect_redraw(node);
+    craft_elect_ask(node);
+}
+
+CRAFT_INTERNAL void craft_role_stand(struct craft_node *node)
+{
+    CRAFT_ASSERT(node->standing.role != CRAFT_ROLE_LEADER);
+    if ((node->config.flags & CRAFT_CONFIG_PRE_VOTE) != 0) {
+        pre_campaign(node);
+    } else {
+        craft_role_campaign(node);
+    }
+}
+
 CRAFT_INTERNAL void craft_role_campaign(struct craft_node *node)
 {
     CRAFT_ASSERT(node->standing.role != CRAFT_ROLE_LEADER);

@@ -17,14 +17,27 @@ static void settle_configuration(struct craft_node *node)
     craft_health_tell(node, CRAFT_EVENT_CONFIGURATION, 0, 0);
 }
 
+static void election_won(struct craft_node *node)
+{
+    if (node->standing.role == CRAFT_ROLE_CANDIDATE) {
+        craft_role_lead(node);
+    } else if (craft_elect_may_campaign(node) == 0 &&
+               craft_elect_reserved(node)) {
+        craft_role_campaign(node);
+    } else {
+        craft_role_follow(node, node->standing.term, 0);
+    }
+}
+
 static void settle_election(struct craft_node *node)
 {
-    if (node->standing.role != CRAFT_ROLE_CANDIDATE) {
+    if (node->standing.role != CRAFT_ROLE_CANDIDATE &&
+        node->standing.role != CRAFT_ROLE_PRE_CANDIDATE) {
         return;
     }
     switch (craft_elect_tally(node)) {
     case CRAFT_TALLY_WON:
-        craft_role_lead(node);
+        election_won(node);
         break;
     case CRAFT_TALLY_LOST:
         craft_role_follow(node, node->standing.term, 0);
@@ -46,10 +59,12 @@ static void settle_time(struct craft_node *node)
 {
     craft_persist_retry(node);
     craft_fetch_retry(node);
-    if (node->standing.role == CRAFT_ROLE_LEADER) {
+    if (craft_health_quorum_lost(node)) {
+        craft_role_follow(node, node->standing.term, 0);
+    } else if (node->standing.role == CRAFT_ROLE_LEADER) {
         craft_replicate_tick(node);
     } else if (craft_elect_tick(node) && craft_elect_reserved(node)) {
-        craft_role_campaign(node); /* no room: the next tick tries again */
+        craft_role_stand(node); /* no room: the next tick tries again */
     }
 }
 

@@ -1,14 +1,14 @@
 /* A message: check, reserve, terms, the one handler (Figure 3.1). */
+#include "core/answer.h"
 #include "core/elect.h"
 #include "core/follow.h"
 #include "core/health.h"
-#include "core/refuse.h"
 #include "core/replicate.h"
 #include "engine/engine.h"
 
 typedef void (*handler)(struct craft_node *node, const craft_message *message);
 
-#define ROLES (CRAFT_ROLE_LEADER + 1)
+#define ROLES (CRAFT_ROLE_PRE_CANDIDATE + 1)
 
 /*
  * The summary of the protocol: what each role does with each message of its
@@ -17,16 +17,23 @@ typedef void (*handler)(struct craft_node *node, const craft_message *message);
 /* clang-format off */
 static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
     [CRAFT_ROLE_FOLLOWER] = {
-        [CRAFT_MESSAGE_VOTE]         = craft_elect_on_vote,
-        [CRAFT_MESSAGE_APPEND]       = craft_follow_on_append,
+        [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
+        [CRAFT_MESSAGE_PRE_VOTE]       = craft_elect_on_pre_vote,
+        [CRAFT_MESSAGE_APPEND]         = craft_follow_on_append,
+    },
+    [CRAFT_ROLE_PRE_CANDIDATE] = {
+        [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
+        [CRAFT_MESSAGE_PRE_VOTE]       = craft_elect_on_pre_vote,
+        [CRAFT_MESSAGE_PRE_VOTE_REPLY] = craft_elect_on_vote_reply,
     },
     [CRAFT_ROLE_CANDIDATE] = {
-        [CRAFT_MESSAGE_VOTE]         = craft_elect_on_vote,
-        [CRAFT_MESSAGE_VOTE_REPLY]   = craft_elect_on_vote_reply,
+        [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
+        [CRAFT_MESSAGE_VOTE_REPLY]     = craft_elect_on_vote_reply,
+        [CRAFT_MESSAGE_PRE_VOTE]       = craft_elect_on_pre_vote,
     },
     [CRAFT_ROLE_LEADER] = {
-        [CRAFT_MESSAGE_VOTE]         = craft_elect_on_vote,
-        [CRAFT_MESSAGE_APPEND_REPLY] = craft_replicate_on_reply,
+        [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
+        [CRAFT_MESSAGE_APPEND_REPLY]   = craft_replicate_on_reply,
     },
 };
 /* clang-format on */
@@ -34,9 +41,12 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
 CRAFT_COLD static int vote_check(const craft_message *message)
 {
     const craft_vote *vote = &message->as.vote;
+    /* A candidate has nothing of the term it campaigns in. */
+    craft_term least =
+        vote->last_term + (message->kind == CRAFT_MESSAGE_VOTE ? 1u : 0u);
 
     if (vote->last_index >= CRAFT_NUMBER_MAX ||
-        vote->last_term >= message->term ||
+        vote->last_term >= CRAFT_NUMBER_MAX || message->term < least ||
         (vote->last_index == 0) != (vote->last_term == 0)) {
         return CRAFT_ERR_MESSAGE;
     }
@@ -58,8 +68,10 @@ static int message_check(const struct craft_node *node,
     }
     switch (message->kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         return vote_check(message);
     case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         return message->as.vote_reply.granted > 1 ? CRAFT_ERR_MESSAGE : 0;
     case CRAFT_MESSAGE_APPEND:
         return 0; /* step_append() */
@@ -103,8 +115,9 @@ CRAFT_COLD static int step_old(struct craft_node *node,
                                const craft_message *message)
 {
     if (message->kind == CRAFT_MESSAGE_APPEND) {
-        craft_refuse_append(node, message->from);
-    } else if (message->kind == CRAFT_MESSAGE_VOTE) {
+        craft_answer_old_append(node, message->from);
+    } else if (message->kind == CRAFT_MESSAGE_VOTE ||
+               message->kind == CRAFT_MESSAGE_PRE_VOTE) {
         craft_elect_on_old_vote(node, message);
     }
     return 0;
@@ -147,6 +160,10 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
     }
     if (message->kind == CRAFT_MESSAGE_APPEND) {
         return step_append(node, message);
+    }
+    if (CRAFT_UNLIKELY(craft_elect_sticks(node, message))) {
+        craft_elect_on_unwanted(node, message);
+        return 0;
     }
     if (CRAFT_UNLIKELY(message->term > node->standing.term)) {
         craft_role_follow(node, message->term, 0);

@@ -114,56 +114,86 @@ CRAFT_INTERNAL void craft_peers_clear(struct craft_peers *peers)
     peers->want_vote = 0;
     peers->refuse_vote = 0;
     peers->refuse_append = 0;
+    peers->answer_pre = 0;
+    peers->grant_pre = 0;
     peers->turned = 0;
     peers->granted = 0;
     peers->refused = 0;
     peers->strangers_len = 0;
 }
 
-CRAFT_INTERNAL void craft_peers_refuse(struct craft_peers *peers, craft_id id,
-                                       uint32_t kind)
+CRAFT_INTERNAL void craft_peers_answer(struct craft_peers *peers,
+                                       struct craft_answer answer)
 {
-    uint32_t slot = craft_peers_find(peers, id);
+    uint32_t slot = craft_peers_find(peers, answer.to);
+    uint64_t bit = (uint64_t)1 << slot;
 
+    /* Any other grant is a promise. */
+    CRAFT_ASSERT(!answer.granted ||
+                 answer.kind == CRAFT_MESSAGE_PRE_VOTE_REPLY);
     if (slot == peers->len) {
         if (peers->strangers_len < CRAFT_STRANGERS_MAX) {
-            peers->strangers[peers->strangers_len].id = id;
-            peers->strangers[peers->strangers_len].kind = kind;
+            peers->strangers[peers->strangers_len] = answer;
             peers->strangers_len++;
         }
-    } else if (kind == CRAFT_MESSAGE_VOTE_REPLY) {
-        peers->refuse_vote |= (uint64_t)1 << slot;
+    } else if (answer.kind == CRAFT_MESSAGE_VOTE_REPLY) {
+        peers->refuse_vote |= bit;
+    } else if (answer.kind == CRAFT_MESSAGE_APPEND_REPLY) {
+        peers->refuse_append |= bit;
     } else {
-        peers->refuse_append |= (uint64_t)1 << slot;
+        peers->answer_pre |= bit;
+        peers->grant_pre &= ~bit;
+        peers->grant_pre |= answer.granted ? bit : 0;
     }
 }
 
-/* Take the lowest bit off; the id of its slot. */
-static craft_id slot_take(const struct craft_peers *peers, uint64_t *bits)
+/* To the lowest of these slots, which is taken off. */
+static struct craft_answer slot_answer(const struct craft_peers *peers,
+                                       uint64_t *bits, uint32_t kind)
 {
     uint32_t slot = craft_peers_lowest(*bits);
+    struct craft_answer answer = {peers->slots[slot].id, kind, false};
 
     *bits &= *bits - 1;
-    return peers->slots[slot].id;
+    return answer;
 }
 
-CRAFT_INTERNAL craft_id craft_peers_next_refusal(struct craft_peers *peers,
-                                                 uint32_t *kind_out)
+CRAFT_INTERNAL struct craft_answer
+craft_peers_next_answer(struct craft_peers *peers)
 {
+    struct craft_answer answer = {0, 0, false};
+
     if (peers->refuse_vote != 0) {
-        *kind_out = CRAFT_MESSAGE_VOTE_REPLY;
-        return slot_take(peers, &peers->refuse_vote);
+        return slot_answer(peers, &peers->refuse_vote,
+                           CRAFT_MESSAGE_VOTE_REPLY);
     }
     if (peers->refuse_append != 0) {
-        *kind_out = CRAFT_MESSAGE_APPEND_REPLY;
-        return slot_take(peers, &peers->refuse_append);
+        return slot_answer(peers, &peers->refuse_append,
+                           CRAFT_MESSAGE_APPEND_REPLY);
     }
-    if (peers->strangers_len > 0) {
+    if (peers->answer_pre != 0) {
+        uint64_t first = peers->answer_pre & (0u - peers->answer_pre);
+
+        answer = slot_answer(peers, &peers->answer_pre,
+                             CRAFT_MESSAGE_PRE_VOTE_REPLY);
+        answer.granted = (peers->grant_pre & first) != 0;
+    } else if (peers->strangers_len > 0) {
         peers->strangers_len--;
-        *kind_out = peers->strangers[peers->strangers_len].kind;
-        return peers->strangers[peers->strangers_len].id;
+        answer = peers->strangers[peers->strangers_len];
     }
-    return 0;
+    return answer;
+}
+
+CRAFT_INTERNAL uint32_t craft_peers_heard(const struct craft_peers *peers,
+                                          uint32_t ticks)
+{
+    uint32_t heard = peers->self_votes;
+
+    for (uint32_t i = 0; i < peers->len; i++) {
+        heard += (peers->voters >> i & 1u) != 0 &&
+                 peers->slots[i].silent_ticks < ticks;
+    }
+    return heard;
 }
 
 CRAFT_INTERNAL void craft_peers_lead(struct craft_peers *peers,

@@ -38,9 +38,11 @@ struct craft_peer {
 
 #define CRAFT_STRANGERS_MAX 2u
 
-struct craft_stranger {
-    craft_id id;
-    uint32_t kind; /* enum craft_message_kind of the answer */
+/* An answer that promises nothing, and to whom. */
+struct craft_answer {
+    craft_id to;   /* 0 = none is owed */
+    uint32_t kind; /* enum craft_message_kind */
+    bool granted;  /* of a pre-vote */
 };
 
 struct craft_peers {
@@ -55,17 +57,19 @@ struct craft_peers {
     uint64_t want_append;    /* there may be entries to send */
     uint64_t want_heartbeat; /* an append, empty if need be */
     uint64_t want_fetch;     /* entries that left memory */
-    uint64_t want_vote;      /* a vote request */
+    uint64_t want_vote;      /* a vote request, or a pre-vote */
     uint64_t refuse_vote;    /* to be told: a vote is refused */
     uint64_t refuse_append;  /* to be told: an append of an old term is */
+    uint64_t answer_pre;     /* to be told: a pre-vote is granted or not */
+    uint64_t grant_pre;      /* of those: it is */
 
     uint64_t turned; /* began to probe or to replicate: to be told */
 
-    uint64_t granted; /* votes of this term, thesis 3.4 */
+    uint64_t granted; /* votes of this term, or pre-votes; thesis 3.4 */
     uint64_t refused;
 
-    /* Refusals to servers without a slot; more than these are forgotten. */
-    struct craft_stranger strangers[CRAFT_STRANGERS_MAX];
+    /* Answers to servers without a slot; more than these are forgotten. */
+    struct craft_answer strangers[CRAFT_STRANGERS_MAX];
     uint32_t strangers_len;
 };
 
@@ -88,16 +92,18 @@ CRAFT_INTERNAL void craft_peers_follow(struct craft_peers *peers,
 /* Forget wants and votes: a new term or role. */
 CRAFT_INTERNAL void craft_peers_clear(struct craft_peers *peers);
 
-/*
- * A refusal that promises nothing is owed, as a message of this kind: by a bit
- * for a member, in the short list for a stranger.
- */
-CRAFT_INTERNAL void craft_peers_refuse(struct craft_peers *peers, craft_id id,
-                                       uint32_t kind);
+/* An answer is owed: by a bit to a member, in the short list to a stranger. */
+CRAFT_INTERNAL void craft_peers_answer(struct craft_peers *peers,
+                                       struct craft_answer answer);
 
-/* The next refusal owed: its addressee, or 0; and its kind. */
-CRAFT_INTERNAL craft_id craft_peers_next_refusal(struct craft_peers *peers,
-                                                 uint32_t *kind_out);
+/* The next one. */
+CRAFT_INTERNAL struct craft_answer
+craft_peers_next_answer(struct craft_peers *peers);
+
+/* Voters, this server among them, of which something was heard within ticks;
+ * of a leader. */
+CRAFT_INTERNAL uint32_t craft_peers_heard(const struct craft_peers *peers,
+                                          uint32_t ticks);
 
 /* A leadership begins: nothing is known of anyone (thesis 3.5). */
 CRAFT_INTERNAL void craft_peers_lead(struct craft_peers *peers,

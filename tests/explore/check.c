@@ -72,6 +72,9 @@ void check_leaving(const struct world *world, uint8_t server,
         rule(disk->term == message->term && disk->voted_for == message->from,
              "append: the leader's own vote is on the disk");
         break;
+    case CRAFT_MESSAGE_PRE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
+        break; /* they promise nothing */
     default:
         rule(match <= disk->len, "append reply: the match is on the disk");
         rule(match == 0 || disk->term == message->term,

@@ -59,10 +59,10 @@ mkdir "$scratch/objects"
     exit 1
 
 control vote_before_durable core/elect.c \
-    's/^    if (vote_durable(node)) {/    if (node->election.grant_owed_to != 0 || vote_durable(node)) {/' \
+    's/grant_owed_to != 0 && vote_durable(node)/grant_owed_to != 0/' \
     'vote reply: the granted vote is on the disk'
 control two_leaders core/elect.c \
-    's/^    if (vote_durable(node)) {/    if (node->election.grant_owed_to != 0 || vote_durable(node)) {/' \
+    's/grant_owed_to != 0 && vote_durable(node)/grant_owed_to != 0/' \
     'election safety' --servers 3 --term 2 --proposals 0 --heartbeats 0 \
     --open 1 --promises 0
 control vote_forgotten core/elect.c \
@@ -74,7 +74,7 @@ control short_log_elected core/elect.c \
     'leader completeness' --servers 3 --proposals 0 --heartbeats 0 \
     --crashes 0 --flight 2 --open 1
 control request_before_log core/elect.c \
-    '/^static bool vote_request_derive/,/^}/s/persist.durable.match < node->log.last/log.last == 0/' \
+    '/^static bool vote_request_may/,/^}/s/persist.durable.match >= node->log.last/log.last > 0/' \
     'vote request: the log that it tells of is on the disk' \
     --proposals 0 --heartbeats 0 --crashes 0 --full-disks 1
 control ack_of_memory core/follow.c \

@@ -89,6 +89,7 @@ static uint64_t peer_bits(const struct craft_peers *peers, uint32_t slot)
         peers->want_append, peers->want_heartbeat, peers->want_fetch,
         peers->want_vote,   peers->refuse_vote,    peers->refuse_append,
         peers->granted,     peers->refused,        peers->voters,
+        peers->answer_pre,  peers->grant_pre,
     };
     uint64_t bits = 0;
 

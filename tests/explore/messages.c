@@ -62,10 +62,12 @@ void letter_of(const craft_message *message, struct letter *letter)
     letter->round = (uint8_t)message->round;
     switch (message->kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         letter->number[0] = (uint8_t)message->as.vote.last_index;
         letter->number[1] = (uint8_t)message->as.vote.last_term;
         break;
     case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         letter->number[0] = (uint8_t)message->as.vote_reply.granted;
         break;
     case CRAFT_MESSAGE_APPEND:
@@ -111,10 +113,12 @@ void letter_open(const struct letter *letter, craft_message *message,
     message->round = letter->round;
     switch (letter->kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         message->as.vote.last_index = letter->number[0];
         message->as.vote.last_term = letter->number[1];
         break;
     case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         message->as.vote_reply.granted = letter->number[0];
         break;
     case CRAFT_MESSAGE_APPEND:

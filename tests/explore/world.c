@@ -72,6 +72,7 @@ static craft_node *node_new(const struct world *world, uint8_t server)
 
     arena_reset(server);
     craft_config_init(&config, sizeof config);
+    config.flags = 0; /* what keeps a leader is switched on by its tests */
     config.id = server + 1u;
     config.members_max = SERVERS_MAX;
     config.tokens_max = 8;

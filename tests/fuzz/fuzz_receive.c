@@ -110,11 +110,13 @@ static void payload_make(struct ops *ops, craft_message *message,
 
     switch (message->kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         message->as.vote.last_index = number(in, status->last_index);
         message->as.vote.last_term = number(in, status->last_term);
         message->as.vote.flags = fuzz_byte(in) == 1;
         break;
     case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         message->as.vote_reply.granted = fuzz_byte(in) % 8 < 6;
         break;
     case CRAFT_MESSAGE_APPEND:
@@ -145,7 +147,7 @@ static craft_message message_make(struct ops *ops, struct body *body)
     memset(&message, 0, sizeof message);
     memset(body, 0, sizeof *body);
     message.struct_size = sizeof message;
-    message.kind = how < 248 ? 1 + how % 4 : how % 8;
+    message.kind = how < 240 ? 1 + how % 6 : how % 16;
     message.group = how == 250 ? 8 : 7;
     message.from = sender(ops);
     message.to = how == 251 ? message.from : status.id;

@@ -97,6 +97,7 @@ static struct cluster_options options_of(uint64_t seed)
     options.config.log_cache_bytes_max = pick_size(x >> 24, 0, 2048);
     options.config.tokens_max = (uint32_t)pick_size(x >> 25, 5, 1000);
     options.config.persist_inflight_max = 1 + (uint32_t)((x >> 26) % 5);
+    options.config.flags = (uint32_t)(x >> 33) % 8;
     options.config.heartbeat_ticks = 1 + (uint32_t)((x >> 30) % 3);
     return options;
 }

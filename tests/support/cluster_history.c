@@ -414,10 +414,12 @@ void cluster_justify(struct cluster_node *node, const craft_message *message)
     case CRAFT_MESSAGE_APPEND:
         cluster_note_append(node, message);
         break;
-    default:
+    case CRAFT_MESSAGE_APPEND_REPLY:
         if (message->as.append_reply.rejected == 0) {
             match_justify(node, message);
         }
         break;
+    default:
+        break; /* a pre-vote promises nothing */
     }
 }

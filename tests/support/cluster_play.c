@@ -103,25 +103,52 @@ int play_append(struct cluster *cluster, struct play_append append)
     return cluster_inject(cluster, &message);
 }
 
+static int vote_as(struct cluster *cluster, craft_message message,
+                   craft_index last_index, craft_term last_term)
+{
+    message.as.vote.last_index = last_index;
+    message.as.vote.last_term = last_term;
+    return cluster_inject(cluster, &message);
+}
+
 int play_vote(struct cluster *cluster, uint32_t from, craft_term term,
               craft_index last_index, craft_term last_term)
 {
-    craft_message message =
-        play_message(cluster, CRAFT_MESSAGE_VOTE, from, term);
+    return vote_as(cluster,
+                   play_message(cluster, CRAFT_MESSAGE_VOTE, from, term),
+                   last_index, last_term);
+}
 
-    message.as.vote.last_index = last_index;
-    message.as.vote.last_term = last_term;
+int play_pre_vote(struct cluster *cluster, uint32_t from, craft_term term,
+                  craft_index last_index, craft_term last_term)
+{
+    return vote_as(cluster,
+                   play_message(cluster, CRAFT_MESSAGE_PRE_VOTE, from, term),
+                   last_index, last_term);
+}
+
+static int vote_reply_as(struct cluster *cluster, craft_message message,
+                         bool granted)
+{
+    message.as.vote_reply.granted = granted;
     return cluster_inject(cluster, &message);
 }
 
 int play_vote_reply(struct cluster *cluster, uint32_t from, craft_term term,
                     bool granted)
 {
-    craft_message message =
-        play_message(cluster, CRAFT_MESSAGE_VOTE_REPLY, from, term);
+    return vote_reply_as(
+        cluster, play_message(cluster, CRAFT_MESSAGE_VOTE_REPLY, from, term),
+        granted);
+}
 
-    message.as.vote_reply.granted = granted;
-    return cluster_inject(cluster, &message);
+int play_pre_vote_reply(struct cluster *cluster, uint32_t from, craft_term term,
+                        bool granted)
+{
+    return vote_reply_as(
+        cluster,
+        play_message(cluster, CRAFT_MESSAGE_PRE_VOTE_REPLY, from, term),
+        granted);
 }
 
 int play_match(struct cluster *cluster, uint32_t from, craft_term term,

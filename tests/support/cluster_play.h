@@ -31,6 +31,10 @@ struct play_append {
 int play_append(struct cluster *cluster, struct play_append append);
 int play_vote(struct cluster *cluster, uint32_t from, craft_term term,
               craft_index last_index, craft_term last_term);
+int play_pre_vote(struct cluster *cluster, uint32_t from, craft_term term,
+                  craft_index last_index, craft_term last_term);
+int play_pre_vote_reply(struct cluster *cluster, uint32_t from, craft_term term,
+                        bool granted);
 int play_vote_reply(struct cluster *cluster, uint32_t from, craft_term term,
                     bool granted);
 int play_match(struct cluster *cluster, uint32_t from, craft_term term,

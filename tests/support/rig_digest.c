@@ -55,11 +55,14 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
     sum = add(sum, peers->want_vote);
     sum = add(sum, peers->refuse_vote);
     sum = add(sum, peers->refuse_append);
+    sum = add(sum, peers->answer_pre);
+    sum = add(sum, peers->grant_pre);
     sum = add(sum, peers->granted);
     sum = add(sum, peers->refused);
     for (uint32_t i = 0; i < peers->strangers_len; i++) {
-        sum = add(sum, peers->strangers[i].id);
+        sum = add(sum, peers->strangers[i].to);
         sum = add(sum, peers->strangers[i].kind);
+        sum = add(sum, peers->strangers[i].granted);
     }
     return sum;
 }

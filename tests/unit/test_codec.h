@@ -33,6 +33,8 @@ enum golden {
     GOLDEN_APPEND_FIRST,
     GOLDEN_ACCEPTED,
     GOLDEN_REJECTED,
+    GOLDEN_PRE_VOTE,
+    GOLDEN_PRE_VOTE_REPLY,
     GOLDEN_COUNT
 };
 
@@ -68,6 +70,13 @@ static const char *const golden_hex[GOLDEN_COUNT] = {
         "0104600000000000 0700000000000000 0200000000000000 8877665544332211 "
         "0100000000000000 0500000000000000 0900000000000000 0100000000000000 "
         "0000000000000000 0a00000000000000 0600000000000000 0300000000000000",
+    [GOLDEN_PRE_VOTE] =
+        "0105500000000000 0700000000000000 0100000000000000 8877665544332211 "
+        "0200000000000000 0500000000000000 0900000000000000 0a00000000000000 "
+        "0400000000000000 0000000000000000",
+    [GOLDEN_PRE_VOTE_REPLY] =
+        "0106400000000000 0700000000000000 0200000000000000 8877665544332211 "
+        "0100000000000000 0500000000000000 0900000000000000 0100000000000000",
 };
 
 static inline uint8_t hex_digit(char c)
@@ -131,12 +140,19 @@ static inline craft_message golden_message(enum golden which,
 
     switch (which) {
     case GOLDEN_VOTE:
-        message = golden_header(CRAFT_MESSAGE_VOTE, 1, 2);
+    case GOLDEN_PRE_VOTE:
+        message = golden_header(which == GOLDEN_VOTE ? CRAFT_MESSAGE_VOTE
+                                                     : CRAFT_MESSAGE_PRE_VOTE,
+                                1, 2);
         message.as.vote.last_index = 10;
         message.as.vote.last_term = 4;
         return message;
     case GOLDEN_VOTE_REPLY:
         message = golden_header(CRAFT_MESSAGE_VOTE_REPLY, 2, 1);
+        message.as.vote_reply.granted = 1;
+        return message;
+    case GOLDEN_PRE_VOTE_REPLY:
+        message = golden_header(CRAFT_MESSAGE_PRE_VOTE_REPLY, 2, 1);
         message.as.vote_reply.granted = 1;
         return message;
     case GOLDEN_ACCEPTED:
@@ -250,7 +266,8 @@ static inline void random_message(uint64_t *state, craft_message *message,
 {
     craft_append_reply *reply = &message->as.append_reply;
 
-    *message = golden_header((uint32_t)random_number(state, 5), 1, 2);
+    *message = golden_header(
+        (uint32_t)random_number(state, CRAFT_MESSAGE_KIND_END), 1, 2);
     message->group = random_next(state);
     message->from_incarnation = random_next(state);
     message->from = random_number(state, CRAFT_NUMBER_MAX - 1);
@@ -259,10 +276,12 @@ static inline void random_message(uint64_t *state, craft_message *message,
     message->round = random_number(state, CRAFT_NUMBER_MAX) - 1;
     switch (message->kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         random_place(state, &message->as.vote.last_index,
                      &message->as.vote.last_term, message->term);
         break;
     case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         message->as.vote_reply.granted = (uint32_t)random_below(state, 2);
         break;
     case CRAFT_MESSAGE_APPEND:

@@ -140,6 +140,7 @@ static struct host *host_new(size_t voters)
         members[i].role = CRAFT_MEMBER_VOTER;
     }
     craft_config_init(&config, sizeof config);
+    config.flags = 0;
     config.id = 1;
     config.allocator = test_memory_allocator(&host->memory);
     assert_int_equal(craft_node_new(&config, &hooks, host, &host->node), 0);

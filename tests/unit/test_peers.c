@@ -190,6 +190,24 @@ static void following_random_configurations_keeps_order_and_facts(void **state)
     close_peers(&f);
 }
 
+/* A refusal. */
+static void owe(struct fixture *f, craft_id to, uint32_t kind)
+{
+    struct craft_answer answer = {to, kind, false};
+
+    craft_peers_answer(&f->peers, answer);
+}
+
+/* The next one: to whom, or 0. */
+static craft_id owed(struct fixture *f, uint32_t *kind)
+{
+    struct craft_answer answer = craft_peers_next_answer(&f->peers);
+
+    assert_false(answer.granted);
+    *kind = answer.kind;
+    return answer.to;
+}
+
 static void all_sixty_four_members_have_a_bit(void **state)
 {
     craft_id ids[CRAFT_MEMBERS_MAX];
@@ -204,7 +222,7 @@ static void all_sixty_four_members_have_a_bit(void **state)
     assert_true(f.peers.all == UINT64_MAX);
     assert_true(f.peers.voters == UINT64_MAX);
     assert_int_equal(f.peers.voters_len, 64);
-    craft_peers_refuse(&f.peers, 64, CRAFT_MESSAGE_VOTE_REPLY);
+    owe(&f, 64, CRAFT_MESSAGE_VOTE_REPLY);
     assert_true(f.peers.refuse_vote == (uint64_t)1 << 63);
     close_peers(&f);
 }
@@ -242,14 +260,62 @@ static void a_refusal_is_told_once_however_often_it_is_owed(void **state)
     open_peers(&f);
     follow(&f, ids, 3, 1);
     for (int i = 0; i < 100; i++) {
-        craft_peers_refuse(&f.peers, 2, CRAFT_MESSAGE_VOTE_REPLY);
-        craft_peers_refuse(&f.peers, 3, CRAFT_MESSAGE_APPEND_REPLY);
+        owe(&f, 2, CRAFT_MESSAGE_VOTE_REPLY);
+        owe(&f, 3, CRAFT_MESSAGE_APPEND_REPLY);
     }
-    assert_int_equal(craft_peers_next_refusal(&f.peers, &kind), 2);
+    assert_int_equal(owed(&f, &kind), 2);
     assert_int_equal(kind, CRAFT_MESSAGE_VOTE_REPLY);
-    assert_int_equal(craft_peers_next_refusal(&f.peers, &kind), 3);
+    assert_int_equal(owed(&f, &kind), 3);
     assert_int_equal(kind, CRAFT_MESSAGE_APPEND_REPLY);
-    assert_int_equal(craft_peers_next_refusal(&f.peers, &kind), 0);
+    assert_int_equal(owed(&f, &kind), 0);
+    close_peers(&f);
+}
+
+/* The latest word on a pre-vote is the one that is told; thesis 9.6. */
+static void a_pre_vote_is_answered_once_and_by_the_latest_word(void **state)
+{
+    static const craft_id ids[] = {1, 2, 3, 4};
+    const uint32_t kind = CRAFT_MESSAGE_PRE_VOTE_REPLY;
+    struct craft_answer grants[] = {{2, kind, true}, {3, kind, true}};
+    struct craft_answer refusals[] = {{3, kind, false}, {4, kind, false}};
+    struct craft_answer answer;
+    struct fixture f;
+
+    (void)state;
+    open_peers(&f);
+    follow(&f, ids, 4, 1);
+    for (int i = 0; i < 2; i++) {
+        craft_peers_answer(&f.peers, grants[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        craft_peers_answer(&f.peers, refusals[i]);
+    }
+    for (craft_id id = 2; id <= 4; id++) {
+        answer = craft_peers_next_answer(&f.peers);
+        assert_int_equal(answer.to, id);
+        assert_int_equal(answer.kind, kind);
+        assert_int_equal(answer.granted, id == 2);
+    }
+    assert_int_equal(craft_peers_next_answer(&f.peers).to, 0);
+    close_peers(&f);
+}
+
+/* A majority counts this server and voters that spoke, no learner. */
+static void voters_that_were_heard_are_counted(void **state)
+{
+    static const craft_id ids[] = {1, 2, 3, 4};
+    struct fixture f;
+
+    (void)state;
+    open_peers(&f);
+    follow(&f, ids, 4, 1);
+    f.peers.slots[0].silent_ticks = 9;
+    f.peers.slots[1].silent_ticks = 10;
+    f.peers.slots[2].silent_ticks = UINT32_MAX;
+    assert_int_equal(craft_peers_heard(&f.peers, 10), 2);
+    assert_int_equal(craft_peers_heard(&f.peers, 11), 3);
+    f.peers.voters &= ~(uint64_t)1;
+    assert_int_equal(craft_peers_heard(&f.peers, 11), 2);
     close_peers(&f);
 }
 
@@ -263,15 +329,15 @@ static void strangers_cannot_grow_anything(void **state)
     open_peers(&f);
     f.memory.sealed = true;
     for (craft_id id = 1; id <= 1000; id++) {
-        craft_peers_refuse(&f.peers, id, CRAFT_MESSAGE_VOTE_REPLY);
+        owe(&f, id, CRAFT_MESSAGE_VOTE_REPLY);
     }
-    while (craft_peers_next_refusal(&f.peers, &kind) != 0) {
+    while (owed(&f, &kind) != 0) {
         assert_int_equal(kind, CRAFT_MESSAGE_VOTE_REPLY);
         told++;
     }
     assert_int_equal(told, CRAFT_STRANGERS_MAX);
-    craft_peers_refuse(&f.peers, 7, CRAFT_MESSAGE_APPEND_REPLY);
-    assert_int_equal(craft_peers_next_refusal(&f.peers, &kind), 7);
+    owe(&f, 7, CRAFT_MESSAGE_APPEND_REPLY);
+    assert_int_equal(owed(&f, &kind), 7);
     assert_int_equal(kind, CRAFT_MESSAGE_APPEND_REPLY);
     f.memory.sealed = false;
     close_peers(&f);
@@ -286,13 +352,13 @@ static void clearing_forgets_wants_votes_and_refusals(void **state)
     (void)state;
     open_peers(&f);
     follow(&f, ids, 3, 1);
-    craft_peers_refuse(&f.peers, 2, CRAFT_MESSAGE_VOTE_REPLY);
-    craft_peers_refuse(&f.peers, 3, CRAFT_MESSAGE_APPEND_REPLY);
-    craft_peers_refuse(&f.peers, 99, CRAFT_MESSAGE_VOTE_REPLY);
+    owe(&f, 2, CRAFT_MESSAGE_VOTE_REPLY);
+    owe(&f, 3, CRAFT_MESSAGE_APPEND_REPLY);
+    owe(&f, 99, CRAFT_MESSAGE_VOTE_REPLY);
     f.peers.granted = f.peers.refused = f.peers.want_vote = 3;
     f.peers.want_append = f.peers.want_heartbeat = f.peers.want_fetch = 3;
     craft_peers_clear(&f.peers);
-    assert_int_equal(craft_peers_next_refusal(&f.peers, &kind), 0);
+    assert_int_equal(owed(&f, &kind), 0);
     assert_int_equal(f.peers.granted | f.peers.refused | f.peers.want_vote, 0);
     assert_int_equal(
         f.peers.want_append | f.peers.want_heartbeat | f.peers.want_fetch, 0);
@@ -469,6 +535,8 @@ int main(void)
         cmocka_unit_test(all_sixty_four_members_have_a_bit),
         cmocka_unit_test(refused_memory_leaves_the_slots),
         cmocka_unit_test(a_refusal_is_told_once_however_often_it_is_owed),
+        cmocka_unit_test(a_pre_vote_is_answered_once_and_by_the_latest_word),
+        cmocka_unit_test(voters_that_were_heard_are_counted),
         cmocka_unit_test(strangers_cannot_grow_anything),
         cmocka_unit_test(clearing_forgets_wants_votes_and_refusals),
         cmocka_unit_test(a_leadership_begins_with_nothing_known),
