@@ -41,6 +41,7 @@ tool_present() {
     clang) have clang-14 ;;
     clang-format) have clang-format-14 ;;
     clang-tidy) have clang-tidy-14 ;;
+    llvm-19) have llvm-cov-19 && have llvm-profdata-19 ;;
     *) have "$1" ;;
     esac
 }
@@ -56,6 +57,7 @@ tool_packages() {
     clang) echo clang-14 ;;
     clang-format) echo clang-format-14 ;;
     clang-tidy) echo clang-tidy-14 ;;
+    clang-19) echo clang-19 libclang-rt-19-dev ;;
     *) echo "$1" ;;
     esac
 }

@@ -23,3 +23,13 @@ CRAFT_NORETURN void craft_assert_failed(const char *expression,
                   expression);
     abort();
 }
+
+#ifdef CRAFT_COVERAGE
+void craft_assert_that(bool holds, const char *expression, const char *file,
+                       int line)
+{
+    if (!holds) {
+        craft_assert_failed(expression, file, line);
+    }
+}
+#endif

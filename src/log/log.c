@@ -222,7 +222,8 @@ CRAFT_HOT void craft_log_append_own(struct craft_log *log, craft_term term,
 CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,
                                        bool lent)
 {
-    CRAFT_ASSERT(from >= 1 && from <= log->last);
+    CRAFT_ASSERT(from >= 1);
+    CRAFT_ASSERT(from <= log->last);
     if (lent) {
         craft_log_use_fresh(log, from - 1);
     }
@@ -252,7 +253,9 @@ CRAFT_INTERNAL craft_index craft_log_batch_slow(const struct craft_log *log,
     uint64_t limit;
     craft_index low = from;
 
-    CRAFT_ASSERT(from >= log->first && from <= to && to <= log->last);
+    CRAFT_ASSERT(from >= log->first);
+    CRAFT_ASSERT(from <= to);
+    CRAFT_ASSERT(to <= log->last);
     limit = craft_log_end(log, from - 1) + bytes_max;
     if (to > wrap) {
         to = wrap;

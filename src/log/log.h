@@ -165,7 +165,8 @@ CRAFT_INTERNAL craft_index craft_log_last_at_most(const struct craft_log *log,
 static inline const craft_entry *craft_log_entry(const struct craft_log *log,
                                                  craft_index index)
 {
-    CRAFT_ASSERT(index >= log->first && index <= log->last);
+    CRAFT_ASSERT(index >= log->first);
+    CRAFT_ASSERT(index <= log->last);
     return &log->entries[index & log->mask];
 }
 

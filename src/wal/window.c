@@ -22,7 +22,8 @@ int craft_wal_window_bytes(struct craft_wal *wal,
     uint32_t want = len < WINDOW_BYTES ? WINDOW_BYTES : len;
     int rv;
 
-    CRAFT_ASSERT(offset <= window->limit && len <= window->limit - offset);
+    CRAFT_ASSERT(offset <= window->limit);
+    CRAFT_ASSERT(len <= window->limit - offset);
     if (offset >= window->start &&
         (size_t)(offset - window->start) + len <= bytes->len) {
         *data_out = bytes->data + (offset - window->start);
