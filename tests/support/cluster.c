@@ -137,18 +137,42 @@ uint32_t cluster_leader(struct cluster *cluster)
 
 struct cluster_input cluster_enter(struct cluster_node *node, bool may_allocate)
 {
-    struct cluster_input input = {node, node->may_allocate};
+    const struct cluster_refusal *refusal = node->cluster->options.refusal;
+    struct cluster_input input = {node, node->may_allocate, false, 0};
 
     node->may_allocate = may_allocate;
     node->cluster->depth++;
+    if (may_allocate && refusal != NULL && refusal->at > refusal->count &&
+        node->node != NULL) {
+        input.watched = true;
+        input.digest = refusal->digest(node->node);
+    }
     return input;
+}
+
+/* "On any error above -900 the node is unchanged." */
+bool cluster_again(const struct cluster_input *input, int rv)
+{
+    struct cluster_node *node = input->node;
+    struct cluster_refusal *refusal = node->cluster->options.refusal;
+
+    if (rv != CRAFT_ERR_NOMEM || refusal == NULL || !refusal->refused ||
+        refusal->told) {
+        return false;
+    }
+    refusal->told = true;
+    if (input->watched && refusal->digest(node->node) != input->digest) {
+        cluster_fail(node->cluster, "%u changed, for want of memory",
+                     node->position);
+    }
+    return refusal->repeat;
 }
 
 void cluster_leave(struct cluster_input input)
 {
     struct cluster_node *node = input.node;
 
-    if (node->cluster->options.pull && node->node != NULL) {
+    if (node->cluster->options.pull && node->node != NULL && !node->lazy) {
         cluster_pump(node);
     }
     if (node->node != NULL) {
@@ -243,7 +267,10 @@ int cluster_propose_sized(struct cluster *cluster, uint32_t position,
                       data_len, (unsigned long long)token);
     }
     input = cluster_enter(node, true);
-    rv = craft_propose(node->node, data_len > 0 ? data : NULL, data_len, token);
+    do {
+        rv = craft_propose(node->node, data_len > 0 ? data : NULL, data_len,
+                           token);
+    } while (cluster_again(&input, rv));
     if (rv != 0) {
         token_refused(cluster, token);
     }
@@ -280,9 +307,56 @@ int cluster_propose_many(struct cluster *cluster, uint32_t position,
         list[i].data_len = sizeof data[i];
     }
     input = cluster_enter(node, true);
-    rv = craft_propose_many(node->node, list, commands);
+    do {
+        rv = craft_propose_many(node->node, list, commands);
+    } while (cluster_again(&input, rv));
     for (size_t i = 0; rv != 0 && i < commands; i++) {
         token_refused(cluster, list[i].token);
+    }
+    cluster_leave(input);
+    return rv;
+}
+
+int cluster_propose_command(struct cluster *cluster, uint32_t position,
+                            craft_command *command)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    struct cluster_input input;
+    int rv;
+
+    if (command->token != 0) {
+        command->token = token_make(cluster, node);
+    }
+    input = cluster_enter(node, true);
+    do {
+        rv = craft_propose(node->node, command->data, command->data_len,
+                           command->token);
+    } while (cluster_again(&input, rv));
+    if (rv != 0) {
+        token_refused(cluster, command->token);
+    }
+    cluster_leave(input);
+    return rv;
+}
+
+int cluster_propose_commands(struct cluster *cluster, uint32_t position,
+                             craft_command *commands, size_t commands_len)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    struct cluster_input input;
+    int rv;
+
+    for (size_t i = 0; i < commands_len; i++) {
+        if (commands[i].token != 0) {
+            commands[i].token = token_make(cluster, node);
+        }
+    }
+    input = cluster_enter(node, true);
+    do {
+        rv = craft_propose_many(node->node, commands, commands_len);
+    } while (cluster_again(&input, rv));
+    for (size_t i = 0; rv != 0 && i < commands_len; i++) {
+        token_refused(cluster, commands[i].token);
     }
     cluster_leave(input);
     return rv;
@@ -297,7 +371,9 @@ int cluster_campaign(struct cluster *cluster, uint32_t position)
     if (cluster->trace) {
         (void)fprintf(stderr, "campaign %u\n", position);
     }
-    rv = craft_campaign(node->node);
+    do {
+        rv = craft_campaign(node->node);
+    } while (cluster_again(&input, rv));
     cluster_leave(input);
     return rv;
 }
@@ -323,14 +399,27 @@ void cluster_hold(struct cluster *cluster, uint32_t position)
     }
 }
 
-void cluster_release(struct cluster *cluster, uint32_t position)
+int cluster_release(struct cluster *cluster, uint32_t position)
 {
     struct cluster_node *node = cluster_node(cluster, position);
     struct cluster_input input = cluster_enter(node, true);
+    int rv;
 
     if (node->holds > 0) {
         node->holds--;
-        (void)craft_release(node->node);
+    }
+    rv = craft_release(node->node);
+    cluster_leave(input);
+    return rv;
+}
+
+void cluster_pull(struct cluster *cluster, uint32_t position)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    struct cluster_input input = cluster_enter(node, false);
+
+    if (node->node != NULL) {
+        cluster_pump(node);
     }
     cluster_leave(input);
 }
@@ -346,6 +435,20 @@ void cluster_options_init(struct cluster_options *options, uint32_t nodes)
     options->config.flags =
         0; /* what keeps a leader is switched on by its tests */
     options->config.group = 7;
+}
+
+/* No cluster without its servers: what the founding is refused, it asks for
+ * again. */
+static bool founding_again(struct cluster_node *node, int rv)
+{
+    struct cluster_refusal *refusal = node->cluster->options.refusal;
+
+    if (rv != CRAFT_ERR_NOMEM || refusal == NULL || !refusal->refused ||
+        refusal->told) {
+        return false;
+    }
+    refusal->told = true;
+    return true;
 }
 
 static void node_begin(struct cluster_node *node)
@@ -370,8 +473,10 @@ static void node_begin(struct cluster_node *node)
     node->seen_applied = 0;
     node->seen_role = CRAFT_ROLE_FOLLOWER;
     node->applied = 0;
-    rv = craft_node_new(&config, options->pull ? NULL : &hooks, node,
-                        &node->node);
+    do {
+        rv = craft_node_new(&config, options->pull ? NULL : &hooks, node,
+                            &node->node);
+    } while (founding_again(node, rv));
     if (rv != 0) {
         cluster_fail(node->cluster, "craft_node_new: %s", craft_error_name(rv));
     }
@@ -392,14 +497,16 @@ static void node_bootstrap(struct cluster_node *node)
             len++;
         }
     }
-    rv = craft_node_bootstrap(node->node, members, len);
+    do {
+        rv = craft_node_bootstrap(node->node, members, len);
+    } while (founding_again(node, rv));
     if (rv != 0) {
         cluster_fail(node->cluster, "bootstrap: %s", craft_error_name(rv));
     }
 }
 
-static void node_restore(struct cluster_node *node, size_t batch,
-                         craft_index applied)
+static int node_restore(struct cluster_node *node, size_t batch,
+                        craft_index applied)
 {
     const struct cluster_disk *disk = &node->disk;
     craft_restore restore;
@@ -412,7 +519,9 @@ static void node_restore(struct cluster_node *node, size_t batch,
     restore.voted_for = disk->voted_for;
     restore.commit_hint = disk->commit_hint;
     restore.applied_index = applied;
-    rv = craft_node_restore(node->node, &restore);
+    do {
+        rv = craft_node_restore(node->node, &restore);
+    } while (founding_again(node, rv));
     for (size_t i = 0; rv == 0 && i < disk->log.len; i += batch) {
         size_t len = disk->log.len - i < batch ? disk->log.len - i : batch;
 
@@ -425,20 +534,43 @@ static void node_restore(struct cluster_node *node, size_t batch,
             entries[k].data = entry->data;
             entries[k].data_len = entry->data_len;
         }
-        rv = craft_node_restore_entries(node->node, entries, len);
+        do {
+            rv = craft_node_restore_entries(node->node, entries, len);
+        } while (founding_again(node, rv));
     }
     free(entries);
-    if (rv != 0) {
-        cluster_fail(node->cluster, "%u: restore: %s", node->position,
-                     craft_error_name(rv));
-    }
+    return rv;
 }
 
-void cluster_restart_with(struct cluster *cluster, uint32_t position,
-                          size_t batch, craft_index applied)
+static int node_revive(struct cluster_node *node, size_t batch,
+                       craft_index applied)
+{
+    struct cluster *cluster = node->cluster;
+    uint32_t failing = node->allocations_fail;
+    int rv = 0;
+
+    node->allocations_fail = 0;
+    node_begin(node);
+    node->applied = applied;
+    if (node->disk.term != 0 || node->disk.log.len > 0) {
+        rv = node_restore(node, batch, applied);
+    } else if ((cluster->options.blank >> node->position & 1u) == 0) {
+        node_bootstrap(node);
+    }
+    node->allocations_fail = failing;
+    if (rv != 0) {
+        return rv;
+    }
+    do {
+        rv = craft_node_start(node->node);
+    } while (founding_again(node, rv));
+    return rv;
+}
+
+int cluster_restart_try(struct cluster *cluster, uint32_t position,
+                        size_t batch, craft_index applied)
 {
     struct cluster_node *node = cluster_node(cluster, position);
-    uint32_t failing = node->allocations_fail;
     struct cluster_input input;
     int rv;
 
@@ -447,20 +579,23 @@ void cluster_restart_with(struct cluster *cluster, uint32_t position,
                       (unsigned long long)applied);
     }
     input = cluster_enter(node, true);
-    node->allocations_fail = 0;
-    node_begin(node);
-    node->applied = applied;
-    if (node->disk.term != 0 || node->disk.log.len > 0) {
-        node_restore(node, batch, applied);
-    } else if ((cluster->options.blank >> position & 1u) == 0) {
-        node_bootstrap(node);
-    }
-    node->allocations_fail = failing;
-    rv = craft_node_start(node->node);
+    rv = node_revive(node, batch, applied);
     if (rv != 0) {
-        cluster_fail(cluster, "%u: start: %s", position, craft_error_name(rv));
+        cluster_crash(cluster, position, 0);
     }
     cluster_leave(input);
+    return rv;
+}
+
+void cluster_restart_with(struct cluster *cluster, uint32_t position,
+                          size_t batch, craft_index applied)
+{
+    int rv = cluster_restart_try(cluster, position, batch, applied);
+
+    if (rv != 0) {
+        cluster_fail(cluster, "%u: restart: %s", position,
+                     craft_error_name(rv));
+    }
 }
 
 void cluster_restart(struct cluster *cluster, uint32_t position)
@@ -496,6 +631,8 @@ struct cluster *cluster_new(const struct cluster_options *options)
     }
     craft_set_assert_handler(assertion_failed);
     cluster->options = *options;
+    cluster->failed = options->failed;
+    cluster->blind = options->blind;
     cluster->random = options->seed;
     for (uint32_t i = 1; i <= options->nodes; i++) {
         struct cluster_node *node = &cluster->nodes[i];
@@ -504,6 +641,7 @@ struct cluster *cluster_new(const struct cluster_options *options)
         node->position = i;
         node->id = options->ids[i] != 0 ? options->ids[i] : i;
         node->puppet = (options->puppets >> i & 1u) != 0;
+        node->persist_ends = options->persist_ends;
     }
     for (uint32_t i = 1; i <= options->nodes; i++) {
         if (!cluster->nodes[i].puppet) {

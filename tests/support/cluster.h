@@ -26,6 +26,7 @@
 #include "craft.h"
 
 #define CLUSTER_NODES_MAX 7u
+#define CLUSTER_LABEL_MAX 24u
 
 /* When a write, a batch to apply or a fetch ends. */
 enum cluster_ending {
@@ -88,7 +89,9 @@ struct cluster_node {
     uint32_t apply_ends;
     uint32_t fetch_ends;
     uint32_t allocations_fail; /* per thousand */
+    uint32_t refuse_in;        /* that many allocations on, one fails; 0 */
     bool disk_full;            /* records with entries end with NOSPACE */
+    bool lazy;                 /* effects wait for cluster_pull() */
 
     struct cluster_disk disk; /* what is durable */
     struct cluster_disk view; /* when all that is handed out is written */
@@ -134,6 +137,7 @@ struct cluster_message {
     uint32_t from; /* positions */
     uint32_t to;
     uint64_t serial;
+    char label[CLUSTER_LABEL_MAX]; /* not empty: it arrives only by its name */
 };
 
 /* What is known of a term. */
@@ -162,6 +166,19 @@ struct cluster_token {
     uint32_t applied_by; /* a bit per position, in the proposer's life */
 };
 
+/*
+ * One allocation of all fails, whoever asks for it. A call that says so must
+ * have changed nothing; with `repeat` it is then made again, as a host would.
+ */
+struct cluster_refusal {
+    uint64_t at;    /* which one, from 1; 0: none */
+    uint64_t count; /* so far */
+    bool repeat;
+    bool refused; /* it has failed */
+    bool told;    /* and the call has said so */
+    uint32_t (*digest)(const craft_node *node);
+};
+
 struct cluster_options {
     uint32_t nodes;
     uint64_t seed;
@@ -170,8 +187,16 @@ struct cluster_options {
     bool pull;        /* effects are pulled instead of hooks called */
     bool no_fetch;    /* everything stays in memory */
     bool bytes;       /* messages go through the codec */
+    bool own_data;    /* commands are any bytes: the token of an entry is the
+                         one with which its proposer first shows it */
+    bool blind;       /* see below */
+    uint32_t persist_ends; /* enum cluster_ending, from the founding on */
     craft_id ids[CLUSTER_NODES_MAX + 1]; /* 0: the position */
     craft_config config;                 /* of each; id and seed are set */
+    struct cluster_refusal *refusal;     /* or NULL */
+    /* A violation, from the founding on; see below. */
+    void (*failed)(struct cluster *cluster, const char *text);
+    void *data; /* of whoever made it */
 };
 
 struct cluster {
@@ -236,7 +261,14 @@ void cluster_crash(struct cluster *cluster, uint32_t position, size_t survive);
 void cluster_restart_with(struct cluster *cluster, uint32_t position,
                           size_t batch, craft_index applied);
 void cluster_restart(struct cluster *cluster, uint32_t position);
+/* The same; what the node says of its disk, down again unless that is 0. */
+int cluster_restart_try(struct cluster *cluster, uint32_t position,
+                        size_t batch, craft_index applied);
 int cluster_stop(struct cluster *cluster, uint32_t position);
+/* The disk of a server that is down says this from now on; of its log the
+ * first log_len entries are left. */
+void cluster_damage(struct cluster *cluster, uint32_t position,
+                    const struct cluster_disk *said, size_t log_len);
 
 /* ----------------------------------------------------------------- inputs */
 
@@ -247,13 +279,20 @@ int cluster_propose_sized(struct cluster *cluster, uint32_t position,
                           size_t data_len);
 int cluster_propose_many(struct cluster *cluster, uint32_t position,
                          size_t commands);
+/* These, which are given tokens of their own but where that is 0. */
+int cluster_propose_command(struct cluster *cluster, uint32_t position,
+                            craft_command *command);
+int cluster_propose_commands(struct cluster *cluster, uint32_t position,
+                             craft_command *commands, size_t commands_len);
 uint64_t cluster_last_token(const struct cluster *cluster);
 struct cluster_token *cluster_token(struct cluster *cluster, uint64_t token);
 int cluster_campaign(struct cluster *cluster, uint32_t position);
 int cluster_unreachable(struct cluster *cluster, uint32_t position,
                         uint32_t peer);
 void cluster_hold(struct cluster *cluster, uint32_t position);
-void cluster_release(struct cluster *cluster, uint32_t position);
+int cluster_release(struct cluster *cluster, uint32_t position);
+/* All effects of a node without hooks. */
+void cluster_pull(struct cluster *cluster, uint32_t position);
 
 /* ---------------------------------------------------------------- network */
 
@@ -279,6 +318,16 @@ int cluster_deliver_message(struct cluster *cluster,
 size_t cluster_drop(struct cluster *cluster, struct cluster_filter filter);
 void cluster_drop_message(struct cluster *cluster,
                           struct cluster_message *message);
+/* One more copy of it, as the latest, without its name. */
+struct cluster_message *
+cluster_copy_message(struct cluster *cluster,
+                     const struct cluster_message *message);
+/* It becomes the latest. */
+void cluster_delay_message(struct cluster *cluster,
+                           struct cluster_message *message);
+/* As craft_describe_message(), with its entries. */
+void cluster_describe(const struct cluster_message *message, char *text,
+                      size_t size);
 /* One more copy of the oldest, as the latest. */
 bool cluster_duplicate(struct cluster *cluster, struct cluster_filter filter);
 /* Messages sent over a cut link are lost, those under way wait. */
@@ -307,8 +356,11 @@ bool cluster_persist_all(struct cluster *cluster, uint32_t position);
 int cluster_applied(struct cluster *cluster, uint32_t position,
                     craft_index index, int ending);
 bool cluster_apply_all(struct cluster *cluster, uint32_t position);
-/* The oldest open fetch; with NULL ending from the disk. */
+/* The oldest open fetch; with ending OK from the disk. */
 bool cluster_fetch_one(struct cluster *cluster, uint32_t position, int ending);
+/* The same with these entries, whatever they are; its result. */
+int cluster_fetched(struct cluster *cluster, uint32_t position,
+                    const craft_entry *entries, size_t entries_len);
 
 /* ------------------------------------------------------------ convenience */
 

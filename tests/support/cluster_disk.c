@@ -349,3 +349,18 @@ void cluster_crash(struct cluster *cluster, uint32_t position, size_t survive)
         }
     }
 }
+
+void cluster_damage(struct cluster *cluster, uint32_t position,
+                    const struct cluster_disk *said, size_t log_len)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+
+    if (node->node != NULL || log_len > node->disk.log.len) {
+        cluster_fail(cluster, "%u: no such damage", position);
+    }
+    node->disk.term = said->term;
+    node->disk.voted_for = said->voted_for;
+    node->disk.commit_hint = said->commit_hint;
+    node->disk.log.len = log_len;
+    view_renew(node);
+}

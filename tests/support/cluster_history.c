@@ -54,7 +54,7 @@ static struct cluster_entry *entry_add(struct cluster *cluster,
     added->index = entry->index;
     added->term = entry->term;
     added->prev_term = prev_term;
-    added->token = token_in(entry);
+    added->token = cluster->options.own_data ? entry->token : token_in(entry);
     added->kind = entry->kind;
     added->data = data;
     added->data_len = entry->data_len;

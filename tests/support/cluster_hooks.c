@@ -338,7 +338,9 @@ bool cluster_fetch_one(struct cluster *cluster, uint32_t position, int ending)
         len = fetch_collect(node, &fetch, entries);
     }
     input = cluster_enter(node, true);
-    rv = craft_fetched(node->node, fetch.ticket, entries, len, ending);
+    do {
+        rv = craft_fetched(node->node, fetch.ticket, entries, len, ending);
+    } while (cluster_again(&input, rv));
     if (rv == CRAFT_ERR_CORRUPT || rv == CRAFT_ERR_NOMEM) {
         /* Its log has moved on, or no memory: it is asked for again. */
         rv = craft_fetched(node->node, fetch.ticket, NULL, 0,
@@ -351,6 +353,33 @@ bool cluster_fetch_one(struct cluster *cluster, uint32_t position, int ending)
     free(entries);
     cluster_leave(input);
     return true;
+}
+
+int cluster_fetched(struct cluster *cluster, uint32_t position,
+                    const craft_entry *entries, size_t entries_len)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    craft_fetch fetch = node->fetches[0];
+    struct cluster_input input;
+    int rv;
+
+    if (node->fetches_len == 0) {
+        return CRAFT_ERR_TICKET;
+    }
+    node->fetches[0] = node->fetches[1];
+    node->fetches_len--;
+    input = cluster_enter(node, true);
+    do {
+        rv = craft_fetched(node->node, fetch.ticket, entries, entries_len,
+                           CRAFT_ENDING_OK);
+    } while (cluster_again(&input, rv));
+    if (rv == CRAFT_ERR_CORRUPT || rv == CRAFT_ERR_NOMEM) { /* still open */
+        node->fetches[1] = node->fetches[0];
+        node->fetches[0] = fetch;
+        node->fetches_len++;
+    }
+    cluster_leave(input);
+    return rv;
 }
 
 static void on_fetch(void *host, const craft_fetch *fetch)

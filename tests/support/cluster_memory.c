@@ -14,6 +14,27 @@ static void allocation_check(struct cluster_node *node, size_t new_size)
     }
 }
 
+static bool allocation_refused(struct cluster_node *node)
+{
+    struct cluster_refusal *refusal = node->cluster->options.refusal;
+
+    if (refusal != NULL) {
+        refusal->count++;
+        if (refusal->count == refusal->at) {
+            refusal->refused = true;
+            return true;
+        }
+    }
+    if (node->refuse_in > 0) {
+        node->refuse_in--;
+        if (node->refuse_in == 0) {
+            return true;
+        }
+    }
+    return node->allocations_fail > 0 &&
+           cluster_random(node->cluster, 1000) < node->allocations_fail;
+}
+
 void *cluster_allocate(void *ctx, void *ptr, size_t old_size, size_t new_size)
 {
     struct cluster_node *node = ctx;
@@ -25,8 +46,7 @@ void *cluster_allocate(void *ctx, void *ptr, size_t old_size, size_t new_size)
                      node->position);
     }
     if (new_size > 0) {
-        if (node->allocations_fail > 0 &&
-            cluster_random(node->cluster, 1000) < node->allocations_fail) {
+        if (allocation_refused(node)) {
             return NULL;
         }
         fresh = malloc(new_size);

@@ -134,19 +134,17 @@ size_t cluster_drop(struct cluster *cluster, struct cluster_filter filter)
     return count;
 }
 
-bool cluster_duplicate(struct cluster *cluster, struct cluster_filter filter)
+struct cluster_message *
+cluster_copy_message(struct cluster *cluster,
+                     const struct cluster_message *message)
 {
-    const struct cluster_message *message = cluster_find(cluster, filter, 0);
-    struct cluster_message *copy;
+    struct cluster_message *copy = calloc(1, sizeof *copy);
 
-    if (message == NULL) {
-        return false;
-    }
-    copy = calloc(1, sizeof *copy);
     if (copy == NULL) {
         abort();
     }
     *copy = *message;
+    copy->label[0] = '\0';
     copy->entries = NULL;
     if (message->entries_len > 0) {
         copy->entries = malloc(message->entries_len * sizeof *copy->entries);
@@ -157,7 +155,25 @@ bool cluster_duplicate(struct cluster *cluster, struct cluster_filter filter)
                message->entries_len * sizeof *copy->entries);
     }
     network_add(cluster, copy);
+    return copy;
+}
+
+bool cluster_duplicate(struct cluster *cluster, struct cluster_filter filter)
+{
+    const struct cluster_message *message = cluster_find(cluster, filter, 0);
+
+    if (message == NULL) {
+        return false;
+    }
+    (void)cluster_copy_message(cluster, message);
     return true;
+}
+
+void cluster_delay_message(struct cluster *cluster,
+                           struct cluster_message *message)
+{
+    network_remove(cluster, message);
+    network_add(cluster, message);
 }
 
 void cluster_cut(struct cluster *cluster, uint32_t from, uint32_t to)
@@ -233,8 +249,10 @@ static int message_receive(struct cluster_node *node, craft_message *message)
         message->as.append.entries = entries;
     }
     input = cluster_enter(node, true);
-    rv = node->cluster->options.bytes ? receive_bytes(node, message)
-                                      : craft_receive(node->node, message);
+    do {
+        rv = node->cluster->options.bytes ? receive_bytes(node, message)
+                                          : craft_receive(node->node, message);
+    } while (cluster_again(&input, rv));
     for (size_t i = 0; i < len; i++) {
         union {
             const uint8_t *given;
@@ -280,6 +298,20 @@ static craft_entry *entries_unfold(const struct cluster_message *message)
     return entries;
 }
 
+void cluster_describe(const struct cluster_message *message, char *text,
+                      size_t size)
+{
+    craft_message copy = message->message;
+    craft_entry *entries = entries_unfold(message);
+
+    if (copy.kind == CRAFT_MESSAGE_APPEND) {
+        copy.as.append.entries = entries;
+        copy.as.append.entries_len = message->entries_len;
+    }
+    (void)craft_describe_message(&copy, text, size);
+    free(entries);
+}
+
 int cluster_deliver_message(struct cluster *cluster,
                             struct cluster_message *message, bool keep)
 {
@@ -313,7 +345,7 @@ int cluster_deliver_message(struct cluster *cluster,
 static bool message_can_arrive(struct cluster *cluster,
                                const struct cluster_message *message)
 {
-    return message->to != 0 &&
+    return message->to != 0 && message->label[0] == '\0' &&
            (cluster->cut[message->from] >> message->to & 1u) == 0 &&
            !cluster_node(cluster, message->to)->puppet;
 }
@@ -379,7 +411,9 @@ int cluster_inject_hostile(struct cluster *cluster, uint32_t to,
 
     delivery_trace(cluster, message);
     input = cluster_enter(node, true);
-    rv = craft_receive(node->node, message);
+    do {
+        rv = craft_receive(node->node, message);
+    } while (cluster_again(&input, rv));
     cluster_leave(input);
     return rv;
 }
@@ -389,8 +423,11 @@ int cluster_inject_bytes(struct cluster *cluster, uint32_t to,
 {
     struct cluster_node *node = cluster_node(cluster, to);
     struct cluster_input input = cluster_enter(node, true);
-    int rv = craft_receive_bytes(node->node, data, data_len);
+    int rv;
 
+    do {
+        rv = craft_receive_bytes(node->node, data, data_len);
+    } while (cluster_again(&input, rv));
     cluster_leave(input);
     return rv;
 }

@@ -19,9 +19,13 @@ uint64_t cluster_sum(const craft_entry *entries, size_t entries_len);
 struct cluster_input {
     struct cluster_node *node;
     bool may_allocate;
+    bool watched; /* for the allocation that fails */
+    uint32_t digest;
 };
 struct cluster_input cluster_enter(struct cluster_node *node,
                                    bool may_allocate);
+/* After the call: is it to be made again, since it was refused memory? */
+bool cluster_again(const struct cluster_input *input, int rv);
 void cluster_leave(struct cluster_input input);
 void cluster_trace(struct cluster *cluster, const char *text);
 craft_status cluster_look(struct cluster_node *node);

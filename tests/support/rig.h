@@ -104,5 +104,6 @@ size_t rig_blob(size_t voters, uint8_t *blob, size_t blob_max);
 
 /* Every fact of the node in one number; capacity, addresses are no facts. */
 uint32_t rig_digest(const struct rig *rig);
+uint32_t node_digest(const craft_node *node); /* any node; NULL: 0 */
 
 #endif

@@ -171,7 +171,11 @@ static uint32_t add_health(uint32_t sum, const struct craft_health *health)
 
 uint32_t rig_digest(const struct rig *rig)
 {
-    const struct craft_node *node = rig->node;
+    return node_digest(rig->node);
+}
+
+uint32_t node_digest(const craft_node *node)
+{
     uint32_t sum = 0;
 
     if (node == NULL) {
