@@ -119,6 +119,8 @@ struct payload {
 static const struct payload payloads[] = {
     {"vote", CRAFT_MESSAGE_VOTE, take_vote},
     {"vote_reply", CRAFT_MESSAGE_VOTE_REPLY, take_vote_reply},
+    {"pre_vote", CRAFT_MESSAGE_PRE_VOTE, take_vote},
+    {"pre_vote_reply", CRAFT_MESSAGE_PRE_VOTE_REPLY, take_vote_reply},
     {"append", CRAFT_MESSAGE_APPEND, take_append},
     {"append_reply", CRAFT_MESSAGE_APPEND_REPLY, take_append_reply},
 };

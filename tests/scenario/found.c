@@ -43,6 +43,10 @@ static const struct described others[] = {
     {"puppets=(N, ..)", "members that the script plays with `recv`; also "
                         "`puppets=others`: all but server 1"},
     {"blank=(N, ..)", "servers that start empty, outside of the configuration"},
+    {"pre-vote", "servers ask before they campaign (thesis 9.6) [off]"},
+    {"sticky", "voters refuse to replace a leader they hear (4.2.3) [off]"},
+    {"check-quorum", "a leader heard by no majority steps down (6.2) [off]"},
+    {"stable", "these three, the library's own default"},
     {"seed=N", "of the draws of election timeouts"},
     {"pull", "effects are pulled instead of hooks called; the same effects"},
     {"bytes", "messages go through the codec"},
@@ -150,6 +154,18 @@ static uint32_t take_mask(struct words *words, const char *key, uint32_t nodes)
     return mask;
 }
 
+static uint32_t take_flags(struct words *words)
+{
+    const uint32_t all =
+        CRAFT_CONFIG_PRE_VOTE | CRAFT_CONFIG_STICKY | CRAFT_CONFIG_CHECK_QUORUM;
+    uint32_t flags = words_flag(words, "stable") ? all : 0;
+
+    flags |= words_flag(words, "pre-vote") ? CRAFT_CONFIG_PRE_VOTE : 0u;
+    flags |= words_flag(words, "sticky") ? CRAFT_CONFIG_STICKY : 0u;
+    flags |= words_flag(words, "check-quorum") ? CRAFT_CONFIG_CHECK_QUORUM : 0u;
+    return flags;
+}
+
 static void broken(struct cluster *cluster, const char *text)
 {
     story_broken(story_of(cluster), text);
@@ -171,6 +187,7 @@ void found_cluster(struct story *story, struct words *words)
     options.persist_ends = words_flag(words, "stalled") ? CLUSTER_ENDS_WHEN_TOLD
                                                         : CLUSTER_ENDS_INSIDE;
     options.own_data = true;
+    options.config.flags = take_flags(words);
     take_limits(words, &options.config);
     options.refusal = story->refusal;
     options.failed = broken;

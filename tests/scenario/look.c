@@ -245,8 +245,29 @@ static void read_records(const struct cluster_node *node,
 #define FIELD(field)                                                           \
     offsetof(craft_status, field), sizeof(((craft_status *)0)->field)
 
+static void read_sends(const struct cluster_node *node,
+                       const craft_status *status, struct text *text)
+{
+    (void)status;
+    text_add(text, "%u", node->effects[CRAFT_EFFECT_SEND]);
+}
+
+static void read_writes(const struct cluster_node *node,
+                        const craft_status *status, struct text *text)
+{
+    (void)status;
+    text_add(text, "%u", node->effects[CRAFT_EFFECT_PERSIST]);
+}
+
+static void read_fetches(const struct cluster_node *node,
+                         const craft_status *status, struct text *text)
+{
+    (void)status;
+    text_add(text, "%u", node->effects[CRAFT_EFFECT_FETCH]);
+}
+
 static const struct fact facts[] = {
-    {"role", "follower, candidate or leader", read_role, 0, 0},
+    {"role", "follower, candidate, pre_candidate or leader", read_role, 0, 0},
     {"state", "up, down, halted, stopped or full", read_state, 0, 0},
     {"term", "its term", NULL, FIELD(term)},
     {"leader", "whom it follows, by position; 0: nobody", read_leader, 0, 0},
@@ -270,6 +291,9 @@ static const struct fact facts[] = {
     {"disk-term", "the term on the disk", read_disk_term, 0, 0},
     {"disk-vote", "the vote on the disk, by position", read_disk_vote, 0, 0},
     {"records", "records that the disk has not ended", read_records, 0, 0},
+    {"sends", "messages that it has sent so far", read_sends, 0, 0},
+    {"writes", "records that it has handed out so far", read_writes, 0, 0},
+    {"fetches", "fetches that it has asked for so far", read_fetches, 0, 0},
 };
 #define FACTS_LEN (sizeof facts / sizeof facts[0])
 

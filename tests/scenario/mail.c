@@ -22,17 +22,13 @@ struct choice {
     bool picky; /* there must be one */
 };
 
-static const char *const kind_names[CRAFT_MESSAGE_KIND_END] = {
-    [CRAFT_MESSAGE_VOTE] = "vote",
-    [CRAFT_MESSAGE_VOTE_REPLY] = "vote_reply",
-    [CRAFT_MESSAGE_APPEND] = "append",
-    [CRAFT_MESSAGE_APPEND_REPLY] = "append_reply",
-};
-
 static uint32_t take_kind(struct words *words)
 {
+    char name[32];
+
     for (uint32_t kind = 1; kind < CRAFT_MESSAGE_KIND_END; kind++) {
-        if (words_flag(words, kind_names[kind])) {
+        tell_kind(kind, name, sizeof name);
+        if (words_flag(words, name)) {
             return kind;
         }
     }

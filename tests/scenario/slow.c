@@ -79,6 +79,7 @@ void slow_persisted(struct story *story, struct words *words)
     int ending = take_ending(words);
     bool all = words_flag(words, "all");
     uint64_t ticket = words_number(words, "ticket", 0);
+    uint64_t keep = words_number(words, "keep", UINT64_MAX);
 
     if (ticket == 0 && node->records_len == 0) {
         story_cannot(story, "no record of server %u is open", node->position);
@@ -89,9 +90,11 @@ void slow_persisted(struct story *story, struct words *words)
     if (ticket == 0) {
         ticket = node->records[all ? node->records_len - 1 : 0].ticket;
     }
+    node->error_keeps = (uint32_t)(keep + 1); /* none: 0, by chance */
     story_result(
         story, node->position,
         cluster_persisted(story->cluster, node->position, ticket, ending));
+    node->error_keeps = 0;
 }
 
 void slow_applied(struct story *story, struct words *words)

@@ -122,7 +122,8 @@ void tell_effect(struct cluster_node *node, const craft_effect *effect);
 void tell_message(const struct story *story,
                   const struct cluster_message *message, char *text,
                   size_t size);
-const char *tell_error(int error); /* without CRAFT_ERR_ */
+void tell_kind(uint32_t kind, char *text, size_t size); /* of a message */
+const char *tell_error(int error);                      /* without CRAFT_ERR_ */
 const char *tell_role(uint32_t role);
 const char *tell_ending(int ending);
 /* Bytes as a string, at most as many as messages show. */

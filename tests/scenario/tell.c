@@ -22,9 +22,10 @@ const char *tell_error(int error)
 
 const char *tell_role(uint32_t role)
 {
-    static const char *const names[] = {"follower", "candidate", "leader"};
+    static const char *const names[] = {"follower", "candidate", "leader",
+                                        "pre_candidate"};
 
-    return role <= CRAFT_ROLE_LEADER ? names[role] : "?";
+    return role < sizeof names / sizeof names[0] ? names[role] : "?";
 }
 
 const char *tell_ending(int ending)
@@ -59,6 +60,17 @@ static const char *payload_of(const char *line)
 
     at = at != NULL ? strchr(at + 4, ' ') : NULL;
     return at != NULL ? at + 1 : line;
+}
+
+void tell_kind(uint32_t kind, char *text, size_t size)
+{
+    craft_message message = {.kind = kind};
+    char line[LINE_MAX_BYTES];
+    char *name = line;
+
+    (void)craft_describe_message(&message, line, sizeof line);
+    name += payload_of(line) - line;
+    (void)snprintf(text, size, "%.*s", (int)strcspn(name, " "), name);
 }
 
 void tell_message(const struct story *story,

@@ -91,6 +91,8 @@ struct cluster_node {
     uint32_t allocations_fail; /* per thousand */
     uint32_t refuse_in;        /* that many allocations on, one fails; 0 */
     bool disk_full;            /* records with entries end with NOSPACE */
+    uint32_t error_keeps;      /* records that a failing disk has written; 0:
+                                  any, by chance; else one more than that */
     bool lazy;                 /* effects wait for cluster_pull() */
 
     struct cluster_disk disk; /* what is durable */

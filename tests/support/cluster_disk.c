@@ -270,6 +270,17 @@ static size_t records_up_to(const struct cluster_node *node, uint64_t ticket)
     return count;
 }
 
+/* How many of the first `count` records a failing disk has written. */
+static size_t error_keeps(struct cluster_node *node, size_t count)
+{
+    size_t told = node->error_keeps;
+
+    if (told == 0) {
+        return cluster_random(node->cluster, (uint32_t)count + 1);
+    }
+    return told - 1 < count ? told - 1 : count;
+}
+
 int cluster_persisted(struct cluster *cluster, uint32_t position,
                       uint64_t ticket, int ending)
 {
@@ -285,7 +296,7 @@ int cluster_persisted(struct cluster *cluster, uint32_t position,
         cluster_records_drop(node, count - 1);
         view_renew(node);
     } else if (open) {
-        records_keep(node, cluster_random(cluster, (uint32_t)count + 1));
+        records_keep(node, error_keeps(node, count));
         cluster_records_drop(node, 0);
         view_renew(node);
     }
