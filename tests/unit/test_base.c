@@ -120,6 +120,9 @@ static void other_seeds_and_other_streams_give_other_numbers(void **state)
         craft_random_init(&a, i, 1);
         craft_random_init(&b, i + 1, 1);
         assert_streams_differ(a, b);
+        craft_random_init(&a, i, i + 1);
+        craft_random_init(&b, i + 1, i);
+        assert_streams_differ(a, b);
     }
 }
 
