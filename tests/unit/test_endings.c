@@ -1,9 +1,8 @@
-/* How slow work ends: persist, apply, fetch; well, badly, late, twice. */
+/* How slow work ends: persist, apply; well, badly, late, twice. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -184,6 +183,41 @@ static void a_hard_state_that_does_not_fit_waits_for_a_tick(void **state)
 
 /* canonical 23ed201, canonical 50d72f2: a failed write halts; every token
  * ends, nothing is said. */
+/*
+ * A lone voter is told of a later term, campaigns, and its entries do not fit:
+ * it has its own vote all the same, and keeps nothing for anyone before a tick
+ * has tried again.
+ */
+static void who_wins_with_a_full_disk_takes_no_proposal(void **state)
+{
+    struct rig *rig = rig_slow();
+    craft_message vote = rig_message(rig, CRAFT_MESSAGE_VOTE, 9, 3);
+
+    (void)state;
+    assert_int_equal(propose(rig, 7), 0);
+    rig_run(rig); /* ticket 4 */
+    assert_int_equal(craft_receive(rig->node, &vote), 0);
+    assert_int_equal(craft_campaign(rig->node), 0);
+    rig_run(rig); /* 5 */
+    assert_int_equal(persisted(rig, 4, CRAFT_ENDING_NOSPACE), 0);
+    rig->disk_last = 2;
+    rig_run(rig);
+    assert_int_equal(rig->ticket, 6); /* the hard state alone */
+    assert_int_equal(persisted(rig, 6, CRAFT_ENDING_OK), 0);
+    assert_int_equal(rig_status(rig).role, CRAFT_ROLE_LEADER);
+    rig_run(rig);
+    assert_int_equal(rig->ticket, 6);
+    for (uint64_t ticket = 7; ticket <= 8; ticket++) { /* the array wraps */
+        assert_int_equal(propose(rig, 8), CRAFT_ERR_NOSPACE);
+        assert_int_equal(craft_tick(rig->node, 1), 0);
+        rig_run(rig);
+        assert_int_equal(persisted(rig, ticket, CRAFT_ENDING_OK), 0);
+        rig_run(rig);
+    }
+    assert_int_equal(propose(rig, 8), 0);
+    rig_free(rig);
+}
+
 static void an_error_halts_and_ends_every_token(void **state)
 {
     struct rig *rig = rig_new(1);
@@ -239,6 +273,37 @@ static void a_late_ending_does_not_make_a_rewritten_entry_durable(void **state)
     assert_int_equal(persisted(rig, 3, CRAFT_ENDING_OK), 0);
     rig_run(rig);
     assert_string_equal(rig_told(rig), "1 -> 3 append_reply t3 match=5\n");
+    rig_free(rig);
+}
+
+/* What the first took away is not durable either. */
+static void of_two_truncations_in_a_hold_the_lower_one_counts(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_entry entries[4];
+    craft_append payload = {1, 1, 0, entries, 4};
+
+    (void)state;
+    rig_found(rig, 3);
+    rig_entries(entries, 4, 2, 2, 1);
+    assert_int_equal(rig_append(rig, 2, 2, &payload), 0);
+    rig_run(rig);
+    assert_int_equal(rig_status(rig).durable_index, 5);
+    (void)rig_told(rig);
+    rig->slow_disk = true;
+    assert_int_equal(craft_hold(rig->node), 0);
+    rig_entries(entries, 4, 2, 3, 1);
+    assert_int_equal(rig_append(rig, 3, 3, &payload), 0);
+    rig_entries(entries, 1, 5, 4, 1);
+    payload = (craft_append){4, 3, 0, entries, 1};
+    assert_int_equal(rig_append(rig, 2, 4, &payload), 0);
+    assert_int_equal(craft_release(rig->node), 0);
+    rig_run(rig);
+    assert_string_equal(rig_told(rig),
+                        "persist #3 term=4 vote=0 truncate=2 [2@3 \"x\" 3@3 "
+                        "\"x\" 4@3 \"x\" 5@4 \"x\"]\n"
+                        "1 -> 2 append_reply t4 match=0\n");
+    assert_int_equal(rig_status(rig).durable_index, 1);
     rig_free(rig);
 }
 
@@ -311,150 +376,6 @@ static void a_failed_apply_halts(void **state)
     rig_free(rig);
 }
 
-/* ------------------------------------------------------------------- fetch */
-
-/* A leader with little in memory, and a peer that wants it all. */
-static struct rig *rig_fetching(void)
-{
-    struct rig *rig = rig_new(1);
-    craft_message reply;
-
-    rig->config.log_cache_bytes_max = 0;
-    rig_lead(rig, 3);
-    assert_int_equal(rig_acknowledge(rig, 2, 2), 0);
-    rig_run(rig);
-    for (int i = 0; i < 200; i++) {
-        craft_index last;
-
-        assert_int_equal(propose(rig, 0), 0);
-        rig_run(rig);
-        last = rig_status(rig).last_index;
-        assert_int_equal(rig_acknowledge(rig, 2, last), 0);
-        rig_run(rig);
-        (void)rig_told(rig);
-    }
-    assert_true(rig_status(rig).first_index > 10);
-    rig->slow_fetch = true;
-    reply = rig_message(rig, CRAFT_MESSAGE_APPEND_REPLY, 3, 2);
-    reply.as.append_reply.rejected = 1;
-    reply.as.append_reply.rejected_index = 1;
-    (void)rig_told(rig);
-    assert_int_equal(craft_receive(rig->node, &reply), 0);
-    rig_run(rig);
-    assert_int_equal(rig->fetch_first, 1);
-    return rig;
-}
-
-static void a_fetch_that_is_not_open_is_refused(void **state)
-{
-    struct rig *rig = rig_fetching();
-    craft_entry entry;
-
-    (void)state;
-    rig_entries(&entry, 1, 1, 1, 1);
-    assert_int_equal(craft_fetched(rig->node, 0, &entry, 1, CRAFT_ENDING_OK),
-                     CRAFT_ERR_TICKET);
-    assert_int_equal(craft_fetched(rig->node, rig->fetch_ticket + 1, &entry, 1,
-                                   CRAFT_ENDING_OK),
-                     CRAFT_ERR_TICKET);
-    assert_int_equal(craft_fetched(rig->node, rig->fetch_ticket + 1, NULL, 0,
-                                   CRAFT_ENDING_ERROR),
-                     CRAFT_ERR_TICKET);
-    assert_int_equal(craft_fetched(rig->node, rig->fetch_ticket, &entry, 1,
-                                   CRAFT_ENDING_NOSPACE),
-                     CRAFT_ERR_INVALID);
-    rig_free(rig);
-}
-
-static void entries_of_another_log_are_corrupt(void **state)
-{
-    struct rig *rig = rig_fetching();
-    craft_entry good[3];
-    craft_entry bad[3];
-
-    (void)state;
-    rig_entries(good, 3, 1, 2, 1);
-    good[0].term = 1;
-    for (int which = 0; which < 7; which++) {
-        uint32_t before = rig_digest(rig);
-        size_t len = 3;
-
-        memcpy(bad, good, sizeof good);
-        bad[1].index += which == 0;
-        bad[2].term += which == 1;
-        bad[1].kind = which == 2 ? 9 : bad[1].kind;
-        bad[1].data = which == 3 ? NULL : bad[1].data;
-        bad[0].index += which == 4;
-        len = which == 5 ? 0 : len;
-        assert_int_equal(craft_fetched(rig->node, rig->fetch_ticket,
-                                       which == 6 ? NULL : bad, len,
-                                       CRAFT_ENDING_OK),
-                         CRAFT_ERR_CORRUPT);
-        assert_int_equal(rig_digest(rig), before);
-    }
-    assert_int_equal(
-        craft_fetched(rig->node, rig->fetch_ticket, good, 3, CRAFT_ENDING_OK),
-        0);
-    (void)rig_told(rig);
-    rig_run(rig);
-    assert_string_equal(rig_told(rig), "1 -> 3 append t2 prev=0@0 commit=202 "
-                                       "[1@1 \"x\" 2@2 \"x\" 3@2 \"x\"]\n");
-    assert_int_equal(
-        craft_fetched(rig->node, rig->fetch_ticket, good, 3, CRAFT_ENDING_OK),
-        CRAFT_ERR_TICKET); /* twice */
-    rig_free(rig);
-}
-
-static void a_failed_fetch_is_asked_again_after_a_tick(void **state)
-{
-    struct rig *rig = rig_fetching();
-
-    (void)state;
-    rig->tell_events = true;
-    (void)rig_told(rig);
-    assert_int_equal(craft_fetched(rig->node, rig->fetch_ticket, NULL, 0,
-                                   CRAFT_ENDING_ERROR),
-                     0);
-    rig_run(rig);
-    assert_string_equal(rig_told(rig),
-                        "event fetch value=2 id=0 term=2 index=202\n");
-    assert_int_equal(craft_ticks_until_due(rig->node), 1);
-    assert_int_equal(craft_tick(rig->node, 1), 0);
-    rig_run(rig);
-    assert_non_null(strstr(rig_told(rig), "fetch #2 from 1 max "));
-    assert_int_equal(rig_fetched(rig), 0);
-    rig_run(rig);
-    rig_free(rig);
-}
-
-/* What is fetched is a copy: the host's may go at once. */
-static void fetched_entries_are_copied(void **state)
-{
-    struct rig *rig = rig_fetching();
-    craft_entry *entries = malloc(2 * sizeof *entries);
-    uint8_t *data = malloc(4);
-
-    (void)state;
-    assert_non_null(entries);
-    assert_non_null(data);
-    memcpy(data, "abcd", 4);
-    rig_entries(entries, 2, 1, 2, 0);
-    entries[0].term = 1;
-    entries[0].data = data;
-    entries[0].data_len = 2;
-    entries[1].data = data + 2;
-    entries[1].data_len = 2;
-    assert_int_equal(craft_fetched(rig->node, rig->fetch_ticket, entries, 2,
-                                   CRAFT_ENDING_OK),
-                     0);
-    free(data);
-    free(entries);
-    (void)rig_told(rig);
-    rig_run(rig);
-    assert_non_null(strstr(rig_told(rig), "[1@1 \"ab\" 2@2 \"cd\"]\n"));
-    rig_free(rig);
-}
-
 static void an_unreachable_peer_is_probed_at_the_next_heartbeat(void **state)
 {
     struct rig *rig = rig_new(1);
@@ -492,15 +413,13 @@ int main(void)
         cmocka_unit_test(no_more_tickets_are_open_than_allowed),
         cmocka_unit_test(nospace_voids_a_ticket_and_all_later_ones),
         cmocka_unit_test(a_hard_state_that_does_not_fit_waits_for_a_tick),
+        cmocka_unit_test(who_wins_with_a_full_disk_takes_no_proposal),
         cmocka_unit_test(an_error_halts_and_ends_every_token),
         cmocka_unit_test(a_late_ending_does_not_make_a_rewritten_entry_durable),
+        cmocka_unit_test(of_two_truncations_in_a_hold_the_lower_one_counts),
         cmocka_unit_test(an_apply_batch_ends_within_itself),
         cmocka_unit_test(the_rest_of_a_batch_is_handed_out_again),
         cmocka_unit_test(a_failed_apply_halts),
-        cmocka_unit_test(a_fetch_that_is_not_open_is_refused),
-        cmocka_unit_test(entries_of_another_log_are_corrupt),
-        cmocka_unit_test(a_failed_fetch_is_asked_again_after_a_tick),
-        cmocka_unit_test(fetched_entries_are_copied),
         cmocka_unit_test(an_unreachable_peer_is_probed_at_the_next_heartbeat),
     };
 

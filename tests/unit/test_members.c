@@ -333,6 +333,21 @@ static void a_blob_that_is_out_of_order_is_refused(void **state)
     }
 }
 
+/* A list without one cannot be founded, but may come from elsewhere. */
+static void a_blob_without_a_voter_is_refused(void **state)
+{
+    craft_member list[2] = {member(5, CRAFT_MEMBER_VOTER, 0),
+                            member(9, CRAFT_MEMBER_LEARNER, 0)};
+    uint8_t blob[BLOB_MAX];
+    size_t len = found(list, 2, blob);
+
+    (void)state;
+    assert_true(craft_members_block_size(blob, len, 16) > 0);
+    craft_store32(blob + len - 8 - 80 + 16, CRAFT_MEMBER_LEARNER); /* of 5 */
+    seal(blob, len);
+    assert_int_equal(craft_members_block_size(blob, len, 16), 0);
+}
+
 static uint64_t lineage_of(const craft_member *list, size_t len)
 {
     uint8_t blob[BLOB_MAX];
@@ -467,6 +482,7 @@ int main(void)
         cmocka_unit_test(a_forged_blob_is_refused_or_decodes_within_bounds),
         cmocka_unit_test(a_blob_with_garbage_behind_an_address_is_refused),
         cmocka_unit_test(a_blob_that_is_out_of_order_is_refused),
+        cmocka_unit_test(a_blob_without_a_voter_is_refused),
         cmocka_unit_test(different_lists_have_different_lineages),
         cmocka_unit_test(a_truncation_pops_what_it_takes_away),
         cmocka_unit_test(settling_keeps_the_committed_one_and_all_above),
