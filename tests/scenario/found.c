@@ -47,7 +47,7 @@ static const struct described others[] = {
     {"sticky", "voters refuse to replace a leader they hear (4.2.3) [off]"},
     {"check-quorum", "a leader heard by no majority steps down (6.2) [off]"},
     {"stable", "these three, the library's own default"},
-    {"seed=N", "of the draws of election timeouts"},
+    {"seed=N", "of the draws of election timeouts [1, or CRAFT_SEED]"},
     {"pull", "effects are pulled instead of hooks called; the same effects"},
     {"bytes", "messages go through the codec"},
     {"no-fetch", "without a `fetch` hook: every entry stays in memory"},
@@ -179,7 +179,7 @@ void found_cluster(struct story *story, struct words *words)
     take_members(words, &options);
     options.puppets = take_mask(words, "puppets", options.nodes);
     options.blank = take_mask(words, "blank", options.nodes);
-    options.seed = words_number(words, "seed", 1);
+    options.seed = words_number(words, "seed", story->seed);
     options.pull = words_flag(words, "pull");
     options.bytes = words_flag(words, "bytes");
     options.no_fetch = words_flag(words, "no-fetch");

@@ -8,6 +8,7 @@
  *   scenario --describe         print the page about the language
  *   CRAFT_REWRITE=1             write what is printed into the files
  *   CRAFT_TRACE=1               tell everything on stderr
+ *   CRAFT_SEED=N                draw election timeouts from this seed
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,14 @@ static char *run_block(struct story *story, const struct script *script,
     return printed;
 }
 
+static uint64_t seed_read(void)
+{
+    const char *text = getenv("CRAFT_SEED");
+    uint64_t seed = 1;
+
+    return text != NULL && number_read(text, &seed) ? seed : 1;
+}
+
 static struct outputs run_script(const struct script *script,
                                  struct cluster_refusal *refusal)
 {
@@ -62,6 +71,7 @@ static struct outputs run_script(const struct script *script,
     story.path = script->path;
     story.refusal = refusal;
     story.trace = getenv("CRAFT_TRACE") != NULL;
+    story.seed = seed_read();
     outputs.list = calloc(script->blocks_len, sizeof *outputs.list);
     if (outputs.list == NULL) {
         abort();

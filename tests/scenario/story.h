@@ -56,6 +56,7 @@ struct story {
     bool lenient;  /* an allocation failed: only invariants count from here */
     bool refusing; /* the script refuses memory itself */
     bool trace;
+    uint64_t seed; /* of clusters that do not say theirs */
 
     int result;       /* of the command that runs; or STORY_NO_RESULT */
     char cannot[200]; /* why it cannot be done now */
