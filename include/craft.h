@@ -68,6 +68,7 @@ enum craft_error {
     CRAFT_ERR_NOMEM = -203,        /* the allocator refused */
     CRAFT_ERR_NOSPACE = -204,      /* this server's disk is full */
     CRAFT_ERR_NOT_VOTER = -205,    /* this server may not campaign */
+    CRAFT_ERR_TRANSFER = -206,     /* leadership is being handed over */
     CRAFT_ERR_FORMAT = -301,       /* bytes that are no message */
     CRAFT_ERR_VERSION = -302,      /* a wire version from the future */
     CRAFT_ERR_ENTRIES = -303,      /* the array for entries is too short */
@@ -80,9 +81,11 @@ enum craft_error {
 
 /* How a request ended, in `done` (thesis 6.2). */
 enum craft_result {
-    CRAFT_RESULT_OK = 0,         /* this server has applied it */
+    CRAFT_RESULT_OK = 0,         /* a proposal: this server has applied it; a
+                                    transfer: the target leads a later term */
     CRAFT_RESULT_SUPERSEDED = 1, /* it is certain never to be applied */
-    CRAFT_RESULT_UNKNOWN = 2     /* the node stopped or halted first */
+    CRAFT_RESULT_UNKNOWN = 2,    /* the node stopped or halted first */
+    CRAFT_RESULT_TIMEOUT = 3     /* a transfer: somebody else leads */
 };
 
 /* How slow work ended, in craft_persisted(), craft_applied(), ... */
@@ -147,16 +150,28 @@ enum craft_message_kind {
     CRAFT_MESSAGE_APPEND_REPLY = 4, /* its answer */
     CRAFT_MESSAGE_PRE_VOTE = 5,     /* would you vote for me? Thesis 9.6 */
     CRAFT_MESSAGE_PRE_VOTE_REPLY = 6,
-    CRAFT_MESSAGE_KIND_END = 7 /* one past the last kind */
+    CRAFT_MESSAGE_TIMEOUT_NOW = 7, /* campaign at once (thesis 3.10) */
+    CRAFT_MESSAGE_KIND_END = 8     /* one past the last kind */
+};
+
+enum craft_vote_flags {
+    /* The leader wants it: nobody sticks to that one (thesis 3.10, 4.2.3). */
+    CRAFT_VOTE_TRANSFER = 1u << 0
 };
 
 /* Of a vote and a pre-vote. */
 typedef struct craft_vote {
     craft_index last_index; /* of the candidate's log (thesis 3.6.1) */
     craft_term last_term;
-    uint32_t flags; /* 0 */
+    uint32_t flags; /* enum craft_vote_flags; of a pre-vote 0 */
     uint32_t reserved;
 } craft_vote;
+
+/* What the leader's log ends with, and the addressee's must. */
+typedef struct craft_timeout_now {
+    craft_index last_index;
+    craft_term last_term;
+} craft_timeout_now;
 
 /* Of the answers to both. */
 typedef struct craft_vote_reply {
@@ -201,6 +216,7 @@ typedef struct craft_message {
         craft_vote_reply vote_reply;
         craft_append append;
         craft_append_reply append_reply;
+        craft_timeout_now timeout_now;
     } as;
 } craft_message;
 
@@ -570,6 +586,8 @@ CRAFT_API int craft_receive_bytes(craft_node *node, const uint8_t *data,
  * @return 0, or
  *   CRAFT_ERR_INVALID     data_len is over the limit: shorten the command
  *   CRAFT_ERR_NOT_LEADER  see craft_status.leader, offer it there
+ *   CRAFT_ERR_TRANSFER    this leader is about to go, for an election timeout
+ *                         at most: retry then, or at the next leader
  *   CRAFT_ERR_BUSY        over uncommitted_bytes_max or tokens_max: retry
  *                         after `done` of an earlier token
  *   CRAFT_ERR_NOMEM       node unchanged
@@ -609,6 +627,33 @@ CRAFT_API int craft_propose_many(craft_node *node,
  * Effects: a persist, vote requests when it is durable. Since 0.1.
  */
 CRAFT_API int craft_campaign(craft_node *node);
+
+/**
+ * Hand leadership over to another voter (thesis 3.10): before this server is
+ * stopped, or because the other one is better placed.
+ *
+ * Proposals are refused with CRAFT_ERR_TRANSFER from now on. When the target
+ * holds all of the log it is told to campaign, which it does at once. That the
+ * target cannot be reached ends in CRAFT_RESULT_TIMEOUT after an election
+ * timeout, and this server leads on.
+ *
+ * @param target  its id; 0 = the voter whose log is the most complete
+ * @param token   the caller's own, handed back once: CRAFT_RESULT_OK when the
+ *                target was seen leading, CRAFT_RESULT_TIMEOUT when another
+ *                was, or nobody in time, CRAFT_RESULT_UNKNOWN when the node
+ *                stopped or halted; also after it has stepped down. 0 = not
+ *                interested
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID     the target is this server
+ *   CRAFT_ERR_NOT_LEADER  nothing to hand over
+ *   CRAFT_ERR_UNKNOWN_ID  the target is not in the configuration
+ *   CRAFT_ERR_NOT_VOTER   the target has no vote; or, with 0, no other voter
+ *                         was heard for an election timeout
+ *   CRAFT_ERR_BUSY        a transfer has not ended yet
+ * Effects: appends to the target, then the order to campaign. Since 0.1.
+ */
+CRAFT_API int craft_transfer(craft_node *node, craft_id target, uint64_t token);
 
 /**
  * The link to a peer broke: what was under way is presumed lost, and sending
@@ -734,6 +779,7 @@ typedef struct craft_status {
     size_t uncommitted_bytes; /* not yet applied, with overhead */
     uint32_t tokens_open;
     uint32_t persists_open;
+    craft_id transfer_target; /* leadership is being handed to it; 0 = none */
 } craft_status;
 
 /**

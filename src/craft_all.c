@@ -28,6 +28,7 @@
 #include "core/persist.c"
 #include "core/propose.c"
 #include "core/replicate.c"
+#include "core/transfer.c"
 #include "engine/effects.c"
 #include "engine/role.c"
 #include "engine/settle.c"

@@ -111,6 +111,11 @@ static void describe_payload(struct line *line, const craft_message *message)
                  message->term,
                  message->as.vote_reply.granted != 0 ? "granted" : "refused");
         break;
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        line_add(line, "timeout_now t%" PRIu64 " last=%" PRIu64 "@%" PRIu64,
+                 message->term, message->as.timeout_now.last_index,
+                 message->as.timeout_now.last_term);
+        break;
     case CRAFT_MESSAGE_APPEND:
         line_add(line,
                  "append t%" PRIu64 " prev=%" PRIu64 "@%" PRIu64
@@ -202,7 +207,8 @@ size_t craft_describe_event(const craft_event *event, char *text, size_t size)
 
 static const char *result_name(int32_t result)
 {
-    static const char *const names[] = {"ok", "superseded", "unknown"};
+    static const char *const names[] = {"ok", "superseded", "unknown",
+                                        "timeout"};
 
     return name_of(names, NAMES_LEN(names), (uint32_t)result);
 }

@@ -7,6 +7,7 @@
 #include "core/persist.h"
 #include "core/propose.h"
 #include "core/replicate.h"
+#include "core/transfer.h"
 
 int craft_tick(craft_node *node, uint32_t ticks)
 {
@@ -23,20 +24,28 @@ int craft_tick(craft_node *node, uint32_t ticks)
             (void)craft_elect_reserve(node); /* else the next tick tries */
         }
     }
+    if (node->transfer.target != 0) {
+        craft_transfer_elapse(node, ticks);
+    }
     craft_changed(node, CRAFT_FACT_TIME);
     return craft_leave(node, 0);
 }
 
 uint32_t craft_ticks_until_due(const craft_node *node)
 {
+    uint32_t due;
+    uint32_t transfer_due;
+
     if (craft_enter(node) != 0) {
         return UINT32_MAX;
     }
     if (node->persist.full || node->fetching.failed) {
         return 1; /* tried again at the next tick */
     }
-    return node->standing.role == CRAFT_ROLE_LEADER ? craft_replicate_due(node)
-                                                    : craft_elect_due(node);
+    due = node->standing.role == CRAFT_ROLE_LEADER ? craft_replicate_due(node)
+                                                   : craft_elect_due(node);
+    transfer_due = craft_transfer_due(node);
+    return transfer_due < due ? transfer_due : due;
 }
 
 int craft_receive(craft_node *node, const craft_message *message)
@@ -173,6 +182,20 @@ int craft_campaign(craft_node *node)
         }
     }
     return craft_leave(node, rv);
+}
+
+int craft_transfer(craft_node *node, craft_id target, uint64_t token)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    if (target == node->config.id || target >= CRAFT_NUMBER_MAX) {
+        return CRAFT_ERR_INVALID;
+    }
+    settle_first(node);
+    return craft_leave(node, craft_transfer_begin(node, target, token));
 }
 
 int craft_peer_unreachable(craft_node *node, craft_id id)

@@ -22,6 +22,8 @@ static const struct result_text result_texts[] = {
     {CRAFT_ERR_NOSPACE, "CRAFT_ERR_NOSPACE", "the disk of this server is full"},
     {CRAFT_ERR_NOT_VOTER, "CRAFT_ERR_NOT_VOTER",
      "this server is no voter and may not campaign"},
+    {CRAFT_ERR_TRANSFER, "CRAFT_ERR_TRANSFER",
+     "leadership is being handed over: retry at the next leader"},
     {CRAFT_ERR_FORMAT, "CRAFT_ERR_FORMAT", "the bytes are no message"},
     {CRAFT_ERR_VERSION, "CRAFT_ERR_VERSION",
      "the message is of a later version"},

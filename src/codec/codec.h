@@ -63,6 +63,10 @@ enum codec_offset {
     CODEC_AT_APPEND_REPLY_HINT_TERM = 88,
     CODEC_APPEND_REPLY_LEN = 96,
 
+    CODEC_AT_TIMEOUT_NOW_LAST_INDEX = 56,
+    CODEC_AT_TIMEOUT_NOW_LAST_TERM = 64,
+    CODEC_TIMEOUT_NOW_LEN = 72,
+
     /* an entry in the body of an append, from its own beginning */
     CODEC_AT_ENTRY_TERM = 0,
     CODEC_AT_ENTRY_KIND = 8,        /* u32, then u32 data_len */

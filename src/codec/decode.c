@@ -69,6 +69,13 @@ static int codec_get_vote(craft_vote *vote, const uint8_t *data)
     return codec_get_u32(&vote->flags, data + CODEC_AT_VOTE_FLAGS);
 }
 
+static int codec_get_timeout_now(craft_timeout_now *order, const uint8_t *data)
+{
+    order->last_index = craft_load64(data + CODEC_AT_TIMEOUT_NOW_LAST_INDEX);
+    order->last_term = craft_load64(data + CODEC_AT_TIMEOUT_NOW_LAST_TERM);
+    return CRAFT_OK;
+}
+
 /* The entries themselves come later: see codec_get_entries(). */
 static int codec_get_append(craft_append *append, const uint8_t *data,
                             size_t body_len)
@@ -118,6 +125,9 @@ static int codec_get_fixed(craft_message *message, const uint8_t *data,
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         rv = codec_get_u32(&message->as.vote_reply.granted,
                            data + CODEC_AT_VOTE_REPLY_GRANTED);
+        break;
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        rv = codec_get_timeout_now(&message->as.timeout_now, data);
         break;
     case CRAFT_MESSAGE_APPEND:
         rv = codec_get_append(&message->as.append, data, body_len);

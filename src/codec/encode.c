@@ -11,6 +11,7 @@ static size_t codec_struct_size_min(uint32_t kind)
         [CRAFT_MESSAGE_VOTE_REPLY] = sizeof(craft_vote_reply),
         [CRAFT_MESSAGE_APPEND] = sizeof(craft_append),
         [CRAFT_MESSAGE_APPEND_REPLY] = sizeof(craft_append_reply),
+        [CRAFT_MESSAGE_TIMEOUT_NOW] = sizeof(craft_timeout_now),
         [CRAFT_MESSAGE_PRE_VOTE] = sizeof(craft_vote),
         [CRAFT_MESSAGE_PRE_VOTE_REPLY] = sizeof(craft_vote_reply),
     };
@@ -104,6 +105,12 @@ static void codec_put_vote_reply(uint8_t *data, const craft_vote_reply *reply)
     craft_store64(data + CODEC_AT_VOTE_REPLY_GRANTED, reply->granted);
 }
 
+static void codec_put_timeout_now(uint8_t *data, const craft_timeout_now *order)
+{
+    craft_store64(data + CODEC_AT_TIMEOUT_NOW_LAST_INDEX, order->last_index);
+    craft_store64(data + CODEC_AT_TIMEOUT_NOW_LAST_TERM, order->last_term);
+}
+
 static void codec_put_entries(uint8_t *data, const craft_append *append)
 {
     const craft_entry *entry = append->entries;
@@ -178,6 +185,9 @@ int craft_message_encode(const craft_message *message, uint8_t *data,
     case CRAFT_MESSAGE_VOTE_REPLY:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         codec_put_vote_reply(data, &message->as.vote_reply);
+        break;
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        codec_put_timeout_now(data, &message->as.timeout_now);
         break;
     case CRAFT_MESSAGE_APPEND:
         codec_put_append(data, &message->as.append);

@@ -14,6 +14,8 @@ CRAFT_INTERNAL uint32_t craft_codec_fixed_len(uint32_t kind)
     case CRAFT_MESSAGE_VOTE_REPLY:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         return CODEC_VOTE_REPLY_LEN;
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        return CODEC_TIMEOUT_NOW_LEN;
     case CRAFT_MESSAGE_APPEND:
         return CODEC_APPEND_LEN;
     case CRAFT_MESSAGE_APPEND_REPLY:
@@ -47,8 +49,21 @@ static int codec_vote_is_sound(const craft_message *message)
     const craft_vote *vote = &message->as.vote;
 
     /* Flags change what is asked: one we do not know cannot be skipped. */
-    return vote->flags == 0 &&
+    uint32_t known = message->kind == CRAFT_MESSAGE_VOTE
+                         ? (uint32_t)CRAFT_VOTE_TRANSFER
+                         : 0u;
+
+    return (vote->flags & ~known) == 0 &&
            codec_place_is_sound(vote->last_index, vote->last_term,
+                                message->term);
+}
+
+static int codec_timeout_now_is_sound(const craft_message *message)
+{
+    const craft_timeout_now *order = &message->as.timeout_now;
+
+    return order->last_index != 0 &&
+           codec_place_is_sound(order->last_index, order->last_term,
                                 message->term);
 }
 
@@ -90,6 +105,8 @@ CRAFT_INTERNAL int craft_codec_is_sound(const craft_message *message)
     case CRAFT_MESSAGE_VOTE_REPLY:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         return message->as.vote_reply.granted <= 1;
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        return codec_timeout_now_is_sound(message);
     case CRAFT_MESSAGE_APPEND:
         return codec_append_is_sound(message);
     default:

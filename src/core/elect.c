@@ -4,6 +4,7 @@ CRAFT_INTERNAL void craft_elect_reset(struct craft_node *node)
 {
     node->election.voted_for = 0;
     node->election.grant_owed_to = 0;
+    node->election.handed_over = false;
     craft_changed(node, CRAFT_FACT_HARD_STATE);
 }
 
@@ -64,11 +65,12 @@ CRAFT_INTERNAL void craft_elect_ask(struct craft_node *node)
     craft_changed(node, CRAFT_FACT_VOTE_OWED | CRAFT_FACT_VOTES);
 }
 
-CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node)
+CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node, bool handed_over)
 {
     CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_CANDIDATE);
     CRAFT_ASSERT(node->election.voted_for == 0);
     node->election.voted_for = node->config.id;
+    node->election.handed_over = handed_over;
     node->peers.want_vote = node->peers.voters;
     craft_changed(node, CRAFT_FACT_HARD_STATE | CRAFT_FACT_VOTE_OWED |
                             CRAFT_FACT_VOTES);
@@ -133,10 +135,13 @@ static bool leader_heard(const struct craft_node *node, craft_id from)
 CRAFT_INTERNAL bool craft_elect_sticks(const struct craft_node *node,
                                        const craft_message *message)
 {
+    if (message->kind == CRAFT_MESSAGE_VOTE) {
+        return (node->config.flags & CRAFT_CONFIG_STICKY) != 0 &&
+               (message->as.vote.flags & CRAFT_VOTE_TRANSFER) == 0 &&
+               leader_heard(node, message->from);
+    }
     /* A pre-vote is about nothing else. */
-    return (message->kind == CRAFT_MESSAGE_PRE_VOTE ||
-            (message->kind == CRAFT_MESSAGE_VOTE &&
-             (node->config.flags & CRAFT_CONFIG_STICKY) != 0)) &&
+    return message->kind == CRAFT_MESSAGE_PRE_VOTE &&
            leader_heard(node, message->from);
 }
 
@@ -254,6 +259,9 @@ static void vote_request_derive(struct craft_node *node, uint32_t kind)
     message->as.vote.last_index = node->log.last;
     message->as.vote.last_term = node->log.last_term;
     message->as.vote.flags = 0;
+    if (kind == CRAFT_MESSAGE_VOTE && node->election.handed_over) {
+        message->as.vote.flags = CRAFT_VOTE_TRANSFER;
+    }
     message->as.vote.reserved = 0;
 }
 

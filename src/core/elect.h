@@ -43,7 +43,8 @@ CRAFT_INTERNAL bool craft_elect_reserved(const struct craft_node *node);
 CRAFT_INTERNAL void craft_elect_ask(struct craft_node *node);
 
 /* The campaign began, in a new term: vote for itself, ask the others. */
-CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node);
+CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node,
+                                      bool handed_over);
 
 /* Is the timeout over, and a campaign allowed? */
 CRAFT_INTERNAL bool craft_elect_tick(struct craft_node *node);

@@ -27,23 +27,25 @@ enum craft_consequence {
     CRAFT_SETTLE_CONFIGURATION = 1u << 1,
     CRAFT_SETTLE_ELECTION = 1u << 2,
     CRAFT_SETTLE_COMMIT = 1u << 3,
-    CRAFT_SETTLE_HEALTH = 1u << 4,
-    CRAFT_SETTLE_TIME = 1u << 5,
-    CRAFT_SETTLE_ALL = (1u << 6) - 1u,
+    CRAFT_SETTLE_TRANSFER = 1u << 4,
+    CRAFT_SETTLE_HEALTH = 1u << 5,
+    CRAFT_SETTLE_TIME = 1u << 6,
+    CRAFT_SETTLE_ALL = (1u << 7) - 1u,
 
-    CRAFT_TIDY_MEMORY = 1u << 6, /* between hooks only */
+    CRAFT_TIDY_MEMORY = 1u << 7, /* between hooks only */
 
     CRAFT_DERIVE_APPEND = 1u << 16, /* appends and heartbeats of a leader */
     CRAFT_DERIVE_ANSWER = 1u << 17, /* those that promise nothing */
-    CRAFT_DERIVE_PERSIST = 1u << 18,
-    CRAFT_DERIVE_VOTE = 1u << 19,  /* requests and grants, when durable */
-    CRAFT_DERIVE_REPLY = 1u << 20, /* of appends, with the durable match */
-    CRAFT_DERIVE_FETCH = 1u << 21,
-    CRAFT_DERIVE_APPLY = 1u << 22,
-    CRAFT_DERIVE_DONE = 1u << 23,
-    CRAFT_DERIVE_EVENT = 1u << 24,
+    CRAFT_DERIVE_TELL = 1u << 18,   /* to campaign at once */
+    CRAFT_DERIVE_PERSIST = 1u << 19,
+    CRAFT_DERIVE_VOTE = 1u << 20,  /* requests and grants, when durable */
+    CRAFT_DERIVE_REPLY = 1u << 21, /* of appends, with the durable match */
+    CRAFT_DERIVE_FETCH = 1u << 22,
+    CRAFT_DERIVE_APPLY = 1u << 23,
+    CRAFT_DERIVE_DONE = 1u << 24,
+    CRAFT_DERIVE_EVENT = 1u << 25,
     CRAFT_DERIVE_LAST = CRAFT_DERIVE_DONE | CRAFT_DERIVE_EVENT,
-    CRAFT_DERIVE_ALL = ((1u << 25) - 1u) & ~((1u << 16) - 1u),
+    CRAFT_DERIVE_ALL = ((1u << 26) - 1u) & ~((1u << 16) - 1u),
 
     /* None, but stands with them, above all: the delivery loop ends, since the
      * host holds, frees the node, or has pulled an effect. */
@@ -64,6 +66,9 @@ enum craft_fact {
     CRAFT_FACT_VOTES = CRAFT_SETTLE_ELECTION,
     CRAFT_FACT_MATCH = CRAFT_SETTLE_COMMIT,
     CRAFT_FACT_COMMIT = CRAFT_DERIVE_APPLY | CRAFT_DERIVE_DONE,
+    CRAFT_FACT_TRANSFER = CRAFT_SETTLE_TRANSFER,
+    CRAFT_FACT_TELL_OWED = CRAFT_DERIVE_TELL,
+    CRAFT_FACT_REQUEST_ENDED = CRAFT_DERIVE_DONE,
     CRAFT_FACT_APPLIED = CRAFT_DERIVE_APPLY | CRAFT_DERIVE_DONE,
     CRAFT_FACT_CACHE_FULL = CRAFT_TIDY_MEMORY,
     CRAFT_FACT_FETCH_WANTED = CRAFT_DERIVE_FETCH,
@@ -96,6 +101,7 @@ struct craft_election {
     craft_id grant_owed_to; /* a granted vote that has not left */
     uint32_t elapsed_ticks; /* since a leader was heard or a vote granted */
     uint32_t timeout_ticks; /* this one's draw */
+    bool handed_over;       /* the campaign of this term: thesis 3.10 */
 };
 
 /* core/replicate.c: the leader's part, thesis 3.5. */
@@ -174,6 +180,19 @@ struct craft_proposals {
     uint32_t max;               /* power of two, or 0 */
     uint32_t first;
     uint32_t len;
+};
+
+/* core/transfer.c: thesis 3.10. */
+struct craft_transferring {
+    craft_id target; /* of the request that is open; 0 = none is */
+    craft_term term; /* in which it began */
+    uint64_t token;
+    uint32_t elapsed_ticks;
+    uint32_t tell_in_ticks; /* the target was told, and is told again then */
+    bool tell;              /* now */
+    craft_term told_in;     /* this server was told, in that term; 0 = not */
+    uint64_t ended_token;   /* to be handed back; 0 = none */
+    int32_t ended_result;
 };
 
 /* One stretch of entries read back from the host. */
@@ -265,6 +284,7 @@ struct craft_node {
     struct craft_replication replication;
     struct craft_following following;
     struct craft_election election;
+    struct craft_transferring transfer;
     struct craft_fetching fetching;
     struct craft_health health;
     struct craft_random random;

@@ -33,6 +33,9 @@ CRAFT_HOT int craft_propose_check(struct craft_node *node, size_t commands,
     if (CRAFT_UNLIKELY(node->persist.full)) {
         return CRAFT_ERR_NOSPACE;
     }
+    if (CRAFT_UNLIKELY(node->transfer.target != 0)) {
+        return CRAFT_ERR_TRANSFER;
+    }
     if (commands >= CRAFT_NUMBER_MAX - 1 - node->log.last ||
         tokens > node->config.tokens_max - node->proposals.len ||
         propose_over_limit(node, data_len + commands * CRAFT_ENTRY_OVERHEAD)) {

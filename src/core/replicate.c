@@ -161,6 +161,9 @@ static inline void reply_accepted(struct craft_node *node, uint32_t slot,
         if (match > node->commit_index) {
             craft_changed(node, CRAFT_FACT_MATCH);
         }
+        if (CRAFT_UNLIKELY(node->transfer.target != 0)) {
+            craft_changed(node, CRAFT_FACT_TRANSFER);
+        }
     }
     if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE)) {
         reply_probing(node, slot, advanced);

@@ -8,6 +8,7 @@
 #include "core/persist.h"
 #include "core/propose.h"
 #include "core/replicate.h"
+#include "core/transfer.h"
 #include "engine/engine.h"
 
 static inline void hook_call(struct craft_node *node, uint32_t kind)
@@ -64,12 +65,16 @@ static bool fetch_derive(struct craft_node *node)
     return craft_fetch_derive(node, craft_apply_missing(node));
 }
 
+static bool done_derive(struct craft_node *node)
+{
+    return craft_transfer_derive_done(node) || craft_propose_derive(node);
+}
+
 /* What comes last, also of a node that stopped or halted. */
 static inline void stages_last(struct craft_node *node)
 {
     /* Many end at once: not each from the top. */
-    while (!stage(node, CRAFT_DERIVE_DONE, craft_propose_derive,
-                  CRAFT_EFFECT_DONE)) {
+    while (!stage(node, CRAFT_DERIVE_DONE, done_derive, CRAFT_EFFECT_DONE)) {
         if ((node->due & ~(uint32_t)CRAFT_DERIVE_LAST) != 0) {
             return;
         }
@@ -85,6 +90,8 @@ static inline void stages(struct craft_node *node)
     if (!stage(node, CRAFT_DERIVE_APPEND, craft_replicate_derive,
                CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_ANSWER, craft_answer_derive,
+               CRAFT_EFFECT_SEND) ||
+        !stage(node, CRAFT_DERIVE_TELL, craft_transfer_derive,
                CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_PERSIST, craft_persist_derive,
                CRAFT_EFFECT_PERSIST) ||

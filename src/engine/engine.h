@@ -22,8 +22,9 @@ CRAFT_INTERNAL void craft_role_follow(struct craft_node *node, craft_term term,
  * What winning needs is reserved. */
 CRAFT_INTERNAL void craft_role_stand(struct craft_node *node);
 
-/* Campaign in the next term (thesis 3.4). */
-CRAFT_INTERNAL void craft_role_campaign(struct craft_node *node);
+/* Campaign in the next term (thesis 3.4), on its own or told to (3.10). */
+CRAFT_INTERNAL void craft_role_campaign(struct craft_node *node,
+                                        bool handed_over);
 
 /* Lead in this term. */
 CRAFT_INTERNAL void craft_role_lead(struct craft_node *node);

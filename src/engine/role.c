@@ -21,6 +21,9 @@ static void leader_set(struct craft_node *node, craft_id leader)
         return;
     }
     node->standing.leader = leader;
+    if (node->transfer.target != 0) {
+        craft_changed(node, CRAFT_FACT_TRANSFER);
+    }
     craft_health_tell(node, CRAFT_EVENT_LEADER, 0, leader);
 }
 
@@ -72,18 +75,19 @@ CRAFT_INTERNAL void craft_role_stand(struct craft_node *node)
     if ((node->config.flags & CRAFT_CONFIG_PRE_VOTE) != 0) {
         pre_campaign(node);
     } else {
-        craft_role_campaign(node);
+        craft_role_campaign(node, false);
     }
 }
 
-CRAFT_INTERNAL void craft_role_campaign(struct craft_node *node)
+CRAFT_INTERNAL void craft_role_campaign(struct craft_node *node,
+                                        bool handed_over)
 {
     CRAFT_ASSERT(node->standing.role != CRAFT_ROLE_LEADER);
     term_set(node, node->standing.term + 1);
     role_set(node, CRAFT_ROLE_CANDIDATE);
     leader_set(node, 0);
     craft_elect_redraw(node);
-    craft_elect_begin(node);
+    craft_elect_begin(node, handed_over);
 }
 
 CRAFT_INTERNAL void craft_role_lead(struct craft_node *node)

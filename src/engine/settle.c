@@ -5,6 +5,7 @@
 #include "core/health.h"
 #include "core/persist.h"
 #include "core/replicate.h"
+#include "core/transfer.h"
 #include "engine/engine.h"
 
 /* Each settling changes facts that others read; chains are short. */
@@ -17,13 +18,18 @@ static void settle_configuration(struct craft_node *node)
     craft_health_tell(node, CRAFT_EVENT_CONFIGURATION, 0, 0);
 }
 
+/* May it campaign, and is there room for what winning appends? */
+static bool campaign_ready(const struct craft_node *node)
+{
+    return craft_elect_may_campaign(node) == 0 && craft_elect_reserved(node);
+}
+
 static void election_won(struct craft_node *node)
 {
     if (node->standing.role == CRAFT_ROLE_CANDIDATE) {
         craft_role_lead(node);
-    } else if (craft_elect_may_campaign(node) == 0 &&
-               craft_elect_reserved(node)) {
-        craft_role_campaign(node);
+    } else if (campaign_ready(node)) {
+        craft_role_campaign(node, false);
     } else {
         craft_role_follow(node, node->standing.term, 0);
     }
@@ -45,6 +51,14 @@ static void settle_election(struct craft_node *node)
     default:
         craft_when_durable(node, CRAFT_SETTLE_ELECTION); /* its own vote */
         break;
+    }
+}
+
+static void settle_transfer(struct craft_node *node)
+{
+    craft_transfer_settle(node);
+    if (craft_transfer_take_told(node) && campaign_ready(node)) {
+        craft_role_campaign(node, true);
     }
 }
 
@@ -92,6 +106,9 @@ static void settle_all(struct craft_node *node)
             break;
         case CRAFT_SETTLE_COMMIT:
             craft_commit_settle(node);
+            break;
+        case CRAFT_SETTLE_TRANSFER:
+            settle_transfer(node);
             break;
         case CRAFT_SETTLE_HEALTH:
             settle_health(node);

@@ -4,6 +4,7 @@
 #include "core/follow.h"
 #include "core/health.h"
 #include "core/replicate.h"
+#include "core/transfer.h"
 #include "engine/engine.h"
 
 typedef void (*handler)(struct craft_node *node, const craft_message *message);
@@ -20,6 +21,7 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
         [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
         [CRAFT_MESSAGE_PRE_VOTE]       = craft_elect_on_pre_vote,
         [CRAFT_MESSAGE_APPEND]         = craft_follow_on_append,
+        [CRAFT_MESSAGE_TIMEOUT_NOW]    = craft_transfer_on_timeout_now,
     },
     [CRAFT_ROLE_PRE_CANDIDATE] = {
         [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
@@ -38,6 +40,12 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
 };
 /* clang-format on */
 
+/* What may be asked; a flag from the future cannot be skipped. */
+static uint32_t vote_flags(uint32_t kind)
+{
+    return kind == CRAFT_MESSAGE_VOTE ? (uint32_t)CRAFT_VOTE_TRANSFER : 0u;
+}
+
 CRAFT_COLD static int vote_check(const craft_message *message)
 {
     const craft_vote *vote = &message->as.vote;
@@ -45,12 +53,23 @@ CRAFT_COLD static int vote_check(const craft_message *message)
     craft_term least =
         vote->last_term + (message->kind == CRAFT_MESSAGE_VOTE ? 1u : 0u);
 
-    if (vote->last_index >= CRAFT_NUMBER_MAX ||
+    if ((vote->flags & ~vote_flags(message->kind)) != 0 ||
+        vote->last_index >= CRAFT_NUMBER_MAX ||
         vote->last_term >= CRAFT_NUMBER_MAX || message->term < least ||
         (vote->last_index == 0) != (vote->last_term == 0)) {
         return CRAFT_ERR_MESSAGE;
     }
     return 0;
+}
+
+CRAFT_COLD static int timeout_now_check(const craft_message *message)
+{
+    const craft_timeout_now *order = &message->as.timeout_now;
+
+    return order->last_index >= CRAFT_NUMBER_MAX || order->last_index == 0 ||
+                   order->last_term > message->term || order->last_term == 0
+               ? CRAFT_ERR_MESSAGE
+               : 0;
 }
 
 static int message_check(const struct craft_node *node,
@@ -73,6 +92,8 @@ static int message_check(const struct craft_node *node,
     case CRAFT_MESSAGE_VOTE_REPLY:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         return message->as.vote_reply.granted > 1 ? CRAFT_ERR_MESSAGE : 0;
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        return timeout_now_check(message);
     case CRAFT_MESSAGE_APPEND:
         return 0; /* step_append() */
     case CRAFT_MESSAGE_APPEND_REPLY:
@@ -160,6 +181,10 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
     }
     if (message->kind == CRAFT_MESSAGE_APPEND) {
         return step_append(node, message);
+    }
+    if (CRAFT_UNLIKELY(message->kind == CRAFT_MESSAGE_TIMEOUT_NOW) &&
+        craft_elect_reserve(node) != 0) {
+        return CRAFT_ERR_NOMEM; /* it is told again */
     }
     if (CRAFT_UNLIKELY(craft_elect_sticks(node, message))) {
         craft_elect_on_unwanted(node, message);

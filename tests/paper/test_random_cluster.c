@@ -43,6 +43,7 @@ enum fault {
     FAULT_HOLD,
     FAULT_CAMPAIGN,
     FAULT_UNREACHABLE,
+    FAULT_TRANSFER,
     FAULT_INSIDE,
     FAULT_BURST,
     FAULT_COUNT
@@ -298,6 +299,10 @@ static void step_odd(struct run *run, uint32_t position)
         }
     } else if (chance(run, FAULT_CAMPAIGN, 200)) {
         (void)cluster_campaign(run->cluster, position);
+    } else if (chance(run, FAULT_TRANSFER, 300)) {
+        uint32_t target = draw(run, run->cluster->options.nodes + 1);
+
+        (void)cluster_transfer(run->cluster, position, target);
     } else if (chance(run, FAULT_UNREACHABLE, 200)) {
         (void)cluster_unreachable(run->cluster, position,
                                   1 + position % run->cluster->options.nodes);

@@ -88,6 +88,13 @@ static void take_vote_reply(struct words *words, craft_message *message)
     (void)words_flag(words, "refused");
 }
 
+static void take_timeout_now(struct words *words, craft_message *message)
+{
+    craft_timeout_now *order = &message->as.timeout_now;
+
+    (void)words_place(words, "last", &order->last_index, &order->last_term);
+}
+
 static void take_append(struct words *words, craft_message *message)
 {
     craft_append *append = &message->as.append;
@@ -121,6 +128,7 @@ static const struct payload payloads[] = {
     {"vote_reply", CRAFT_MESSAGE_VOTE_REPLY, take_vote_reply},
     {"pre_vote", CRAFT_MESSAGE_PRE_VOTE, take_vote},
     {"pre_vote_reply", CRAFT_MESSAGE_PRE_VOTE_REPLY, take_vote_reply},
+    {"timeout_now", CRAFT_MESSAGE_TIMEOUT_NOW, take_timeout_now},
     {"append", CRAFT_MESSAGE_APPEND, take_append},
     {"append_reply", CRAFT_MESSAGE_APPEND_REPLY, take_append_reply},
 };

@@ -131,6 +131,23 @@ void host_campaign(struct story *story, struct words *words)
     }
 }
 
+void host_transfer(struct story *story, struct words *words)
+{
+    static const craft_command name = {(const uint8_t *)"transfer", 8, 1};
+    struct cluster_node *node = story_up(story, words);
+    const struct word *word = words_next(words);
+    uint32_t target = 0;
+
+    if (word != NULL && !story_position(story, word->value, &target)) {
+        words_fault(words, "no such server", word->value);
+    }
+    if (story_ready(story, words)) {
+        note_commands(story, &name, 1);
+        story_result(story, node->position,
+                     cluster_transfer(story->cluster, node->position, target));
+    }
+}
+
 void host_hold(struct story *story, struct words *words)
 {
     struct cluster_node *node = story_up(story, words);

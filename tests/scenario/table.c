@@ -27,6 +27,9 @@ static const struct command commands[] = {
     {"tick", "N|(N, ..)|all [TICKS]", "time passes for these [1]", host_tick,
      true},
     {"campaign", "N", "craft_campaign()", host_campaign, true},
+    {"transfer", "N [TARGET]",
+     "hand leadership over; its end is told as that of \"transfer\"",
+     host_transfer, true},
     {"propose", "N \"DATA\" | bytes=K [untold]",
      "offer a command; with `untold` without a token", host_propose, true},
     {"propose-many", "N \"DATA\"..", "offer them all or none",
@@ -252,6 +255,7 @@ static const char puppets[] =
     "|:-----|:-------|\n"
     "| vote, pre_vote | `last=INDEX@TERM` `flags=N` |\n"
     "| vote_reply, pre_vote_reply | `granted` or `refused`; `granted=N` |\n"
+    "| timeout_now | `last=INDEX@TERM` |\n"
     "| append | `prev=INDEX@TERM` `commit=I` "
     "`entries=(INDEX@TERM:\"DATA\", INDEX@TERM:noop, "
     "INDEX@TERM:KIND)` |\n"

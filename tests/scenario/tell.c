@@ -128,7 +128,8 @@ static const char *stalled(uint32_t mode)
 static void tell_done(struct story *story, uint32_t position,
                       const craft_effect *effect)
 {
-    static const char *const results[] = {"ok", "superseded", "unknown"};
+    static const char *const results[] = {"ok", "superseded", "unknown",
+                                          "timeout"};
     uint64_t token = effect->token;
 
     story_tell(

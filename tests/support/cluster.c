@@ -378,6 +378,30 @@ int cluster_campaign(struct cluster *cluster, uint32_t position)
     return rv;
 }
 
+int cluster_transfer(struct cluster *cluster, uint32_t position,
+                     uint32_t target)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    craft_id id = target != 0 ? cluster_node(cluster, target)->id : 0;
+    uint64_t token = token_make(cluster, node);
+    struct cluster_input input;
+    int rv;
+
+    cluster->tokens[token - 1].is_transfer = true;
+    cluster->tokens[token - 1].transfer = id;
+    if (cluster->trace) {
+        (void)fprintf(stderr, "transfer %u to %u token=%llu\n", position,
+                      target, (unsigned long long)token);
+    }
+    input = cluster_enter(node, true);
+    rv = craft_transfer(node->node, id, token);
+    if (rv != 0) {
+        token_refused(cluster, token);
+    }
+    cluster_leave(input);
+    return rv;
+}
+
 int cluster_unreachable(struct cluster *cluster, uint32_t position,
                         uint32_t peer)
 {

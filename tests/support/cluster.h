@@ -164,6 +164,8 @@ struct cluster_token {
     uint32_t state; /* enum cluster_token_state */
     int result;
     craft_index index;
+    craft_id transfer;   /* of a transfer: to whom, 0 = to anyone */
+    bool is_transfer;    /* and not a command */
     bool applied;        /* by anyone */
     uint32_t applied_by; /* a bit per position, in the proposer's life */
 };
@@ -289,6 +291,9 @@ int cluster_propose_commands(struct cluster *cluster, uint32_t position,
 uint64_t cluster_last_token(const struct cluster *cluster);
 struct cluster_token *cluster_token(struct cluster *cluster, uint64_t token);
 int cluster_campaign(struct cluster *cluster, uint32_t position);
+/* With a token of its own; target: a position, 0 = anyone. */
+int cluster_transfer(struct cluster *cluster, uint32_t position,
+                     uint32_t target);
 int cluster_unreachable(struct cluster *cluster, uint32_t position,
                         uint32_t peer);
 void cluster_hold(struct cluster *cluster, uint32_t position);

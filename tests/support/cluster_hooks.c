@@ -406,6 +406,40 @@ static void on_fetch(void *host, const craft_fetch *fetch)
 
 /* ------------------------------------------------------------ done, event */
 
+/* Has it led, or with 0 any other than this one, in any term? */
+static bool has_led(const struct cluster_node *node, craft_id id)
+{
+    const struct cluster *cluster = node->cluster;
+
+    for (size_t i = 0; i < cluster->terms_len; i++) {
+        craft_id leader = cluster->terms[i].leader;
+
+        if (leader != 0 && leader != node->id && (id == 0 || leader == id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It may be told late, of a node that was held: by then all may be other. */
+static void transfer_check(struct cluster_node *node,
+                           const struct cluster_token *token, int result)
+{
+    craft_status status = cluster_look(node);
+    bool good = result == CRAFT_RESULT_TIMEOUT;
+
+    if (result == CRAFT_RESULT_OK) {
+        good = has_led(node, token->transfer);
+    } else if (result == CRAFT_RESULT_UNKNOWN) {
+        good =
+            (status.flags & (CRAFT_STATUS_STOPPED | CRAFT_STATUS_HALTED)) != 0;
+    }
+    if (!good) {
+        cluster_fail(node->cluster, "%u ends a transfer with %d, leader %llu",
+                     node->position, result, LLU(status.leader));
+    }
+}
+
 static void token_check(struct cluster_node *node,
                         const struct cluster_token *token, int result)
 {
@@ -421,8 +455,13 @@ static void token_check(struct cluster_node *node,
     if (node->cluster->blind) {
         return;
     }
+    if (token->is_transfer) {
+        transfer_check(node, token, result);
+        return;
+    }
     if ((result == CRAFT_RESULT_OK && token->applied_by == 0) ||
         (result == CRAFT_RESULT_SUPERSEDED && token->applied) ||
+        result == CRAFT_RESULT_TIMEOUT ||
         (result == CRAFT_RESULT_UNKNOWN) != ended) {
         cluster_fail(node->cluster, "%u ends a token with %d, which is wrong",
                      node->position, result);

@@ -67,6 +67,20 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
     return sum;
 }
 
+static uint32_t add_transfer(uint32_t sum,
+                             const struct craft_transferring *transfer)
+{
+    sum = add(sum, transfer->target);
+    sum = add(sum, transfer->term);
+    sum = add(sum, transfer->token);
+    sum = add(sum, transfer->elapsed_ticks);
+    sum = add(sum, transfer->tell_in_ticks);
+    sum = add(sum, transfer->tell);
+    sum = add(sum, transfer->told_in);
+    sum = add(sum, transfer->ended_token);
+    return add(sum, (uint64_t)(int64_t)transfer->ended_result);
+}
+
 static uint32_t add_configuration(uint32_t sum,
                                   const struct craft_members *members)
 {
@@ -142,6 +156,7 @@ static uint32_t add_standing(uint32_t sum, const struct craft_node *node)
     sum = add(sum, node->election.grant_owed_to);
     sum = add(sum, node->election.elapsed_ticks);
     sum = add(sum, node->election.timeout_ticks);
+    sum = add(sum, node->election.handed_over);
     sum = add(sum, node->replication.first_of_term);
     sum = add(sum, node->replication.round);
     sum = add(sum, node->replication.elapsed_ticks);
@@ -189,6 +204,7 @@ uint32_t node_digest(const craft_node *node)
     sum = add_standing(sum, node);
     sum = add_log(sum, &node->log);
     sum = add_peers(sum, &node->peers);
+    sum = add_transfer(sum, &node->transfer);
     sum = add_configuration(sum, node->configuration);
     sum = add_persistence(sum, &node->persist);
     sum = add_requests(sum, node);

@@ -35,6 +35,7 @@ enum golden {
     GOLDEN_REJECTED,
     GOLDEN_PRE_VOTE,
     GOLDEN_PRE_VOTE_REPLY,
+    GOLDEN_TIMEOUT_NOW,
     GOLDEN_COUNT
 };
 
@@ -77,6 +78,10 @@ static const char *const golden_hex[GOLDEN_COUNT] = {
     [GOLDEN_PRE_VOTE_REPLY] =
         "0106400000000000 0700000000000000 0200000000000000 8877665544332211 "
         "0100000000000000 0500000000000000 0900000000000000 0100000000000000",
+    [GOLDEN_TIMEOUT_NOW] =
+        "0107480000000000 0700000000000000 0100000000000000 8877665544332211 "
+        "0200000000000000 0500000000000000 0900000000000000 0a00000000000000 "
+        "0400000000000000",
 };
 
 static inline uint8_t hex_digit(char c)
@@ -154,6 +159,11 @@ static inline craft_message golden_message(enum golden which,
     case GOLDEN_PRE_VOTE_REPLY:
         message = golden_header(CRAFT_MESSAGE_PRE_VOTE_REPLY, 2, 1);
         message.as.vote_reply.granted = 1;
+        return message;
+    case GOLDEN_TIMEOUT_NOW:
+        message = golden_header(CRAFT_MESSAGE_TIMEOUT_NOW, 1, 2);
+        message.as.timeout_now.last_index = 10;
+        message.as.timeout_now.last_term = 4;
         return message;
     case GOLDEN_ACCEPTED:
         message = golden_header(CRAFT_MESSAGE_APPEND_REPLY, 2, 1);
@@ -275,6 +285,11 @@ static inline void random_message(uint64_t *state, craft_message *message,
     message->term = random_number(state, CRAFT_NUMBER_MAX);
     message->round = random_number(state, CRAFT_NUMBER_MAX) - 1;
     switch (message->kind) {
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        message->as.timeout_now.last_index = random_number(state, 1000);
+        message->as.timeout_now.last_term =
+            random_number(state, message->term + 1);
+        break;
     case CRAFT_MESSAGE_VOTE:
     case CRAFT_MESSAGE_PRE_VOTE:
         random_place(state, &message->as.vote.last_index,

@@ -479,7 +479,9 @@ static void a_fixed_part_shorter_than_its_kind_is_refused(void **state)
 static void reserved_fields_flags_and_padding_must_be_zero(void **state)
 {
     const struct wrong wrong[] = {
-        {GOLDEN_VOTE, CODEC_AT_VOTE_FLAGS, 4, 1},
+        {GOLDEN_VOTE, CODEC_AT_VOTE_FLAGS, 4, 2},
+        {GOLDEN_PRE_VOTE, CODEC_AT_VOTE_FLAGS, 4, 1},
+        {GOLDEN_TIMEOUT_NOW, CODEC_AT_TIMEOUT_NOW_LAST_INDEX, 8, 0},
         {GOLDEN_VOTE, CODEC_AT_VOTE_FLAGS, 4, 1u << 31},
         {GOLDEN_VOTE, CODEC_AT_VOTE_FLAGS + 4, 4, 1},
         {GOLDEN_VOTE_REPLY, CODEC_AT_VOTE_REPLY_GRANTED, 4, 2},
@@ -595,7 +597,7 @@ static void what_would_be_refused_is_not_encoded(void **state)
 
     (void)state;
     message = golden_message(GOLDEN_VOTE, entries);
-    message.as.vote.flags = 1;
+    message.as.vote.flags = CRAFT_VOTE_TRANSFER << 1;
     assert_int_equal(craft_message_encoded_len(&message), 0);
     message = golden_message(GOLDEN_VOTE, entries);
     message.to = message.from;
