@@ -463,11 +463,8 @@ void look_assert_leader(struct story *story, struct words *words)
 
 static const char *fate_of(const struct cluster_token *token)
 {
-    static const char *const results[] = {"ok", "superseded", "unknown",
-                                          "timeout"};
-
     if (token->state == CLUSTER_TOKEN_ENDED) {
-        return results[token->result];
+        return tell_result(token->result);
     }
     return token->state == CLUSTER_TOKEN_OPEN ? "open" : "lost";
 }

@@ -127,6 +127,7 @@ void tell_kind(uint32_t kind, char *text, size_t size); /* of a message */
 const char *tell_error(int error);                      /* without CRAFT_ERR_ */
 const char *tell_role(uint32_t role);
 const char *tell_ending(int ending);
+const char *tell_result(int result); /* of a request */
 /* Bytes as a string, at most as many as messages show. */
 void tell_bytes(const uint8_t *bytes, size_t len, char *text, size_t size);
 struct story *story_of(struct cluster *cluster);

@@ -125,20 +125,26 @@ static const char *stalled(uint32_t mode)
     return mode == CLUSTER_ENDS_WHEN_TOLD ? " (open)" : "";
 }
 
+const char *tell_result(int result)
+{
+    static const char *const names[] = {"ok", "superseded", "unknown",
+                                        "timeout"};
+
+    return result >= 0 && (size_t)result < sizeof names / sizeof names[0]
+               ? names[result]
+               : "?";
+}
+
 static void tell_done(struct story *story, uint32_t position,
                       const craft_effect *effect)
 {
-    static const char *const results[] = {"ok", "superseded", "unknown",
-                                          "timeout"};
     uint64_t token = effect->token;
 
-    story_tell(
-        story, "%u done %s %s, index %llu", position,
-        token > 0 && token <= story->commands_len ? story->commands[token - 1]
-                                                  : "?",
-        effect->result >= 0 && effect->result <= 2 ? results[effect->result]
-                                                   : "?",
-        (unsigned long long)effect->index);
+    story_tell(story, "%u done %s %s, index %llu", position,
+               token > 0 && token <= story->commands_len
+                   ? story->commands[token - 1]
+                   : "?",
+               tell_result(effect->result), (unsigned long long)effect->index);
 }
 
 void tell_effect(struct cluster_node *node, const craft_effect *effect)
