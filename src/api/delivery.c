@@ -5,9 +5,8 @@ CRAFT_INTERNAL int craft_enter_slow(const struct craft_node *node)
     if (node == NULL) {
         return CRAFT_ERR_INVALID;
     }
+    CRAFT_ASSERT(node->phase != CRAFT_PHASE_STARTED);
     switch (node->phase) {
-    case CRAFT_PHASE_STARTED:
-        return 0;
     case CRAFT_PHASE_STOPPED:
         return CRAFT_ERR_STOPPED;
     case CRAFT_PHASE_HALTED:

@@ -12,7 +12,7 @@
 
 #include "engine/engine.h"
 
-/* May an input be taken in this phase? 0 or the reason. */
+/* Why no input may be taken in this phase. */
 CRAFT_INTERNAL int craft_enter_slow(const struct craft_node *node);
 
 static inline int craft_enter(const struct craft_node *node)

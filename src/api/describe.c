@@ -26,7 +26,8 @@ line_add(struct line *line, const char *format, ...)
     len = vsnprintf(room ? line->text + line->len : NULL,
                     room ? line->size - line->len : 0, format, args);
     va_end(args);
-    line->len += len > 0 ? (size_t)len : 0;
+    CRAFT_ASSERT(len >= 0); /* these formats cannot fail */
+    line->len += (size_t)len;
 }
 
 static struct line line_begin(char *text, size_t size)
@@ -44,7 +45,7 @@ static struct line line_begin(char *text, size_t size)
 static const char *name_of(const char *const *names, size_t names_len,
                            uint32_t value)
 {
-    return value < names_len && names[value] != NULL ? names[value] : "?";
+    return value < names_len ? names[value] : "?";
 }
 
 static const char *const role_names[] = {"follower", "candidate", "leader",

@@ -13,7 +13,7 @@ static craft_index commit_reached(const struct craft_node *node)
         len += (peers->voters >> i) & 1u;
     }
     CRAFT_ASSERT(len == peers->voters_len);
-    return len > 0 ? craft_majority_reached(reached, len) : 0;
+    return craft_majority_reached(reached, len);
 }
 
 CRAFT_HOT void craft_commit_settle(struct craft_node *node)

@@ -239,8 +239,9 @@ CRAFT_INTERNAL enum craft_tally craft_elect_tally(const struct craft_node *node)
     uint64_t granted = peers->granted & peers->voters;
     uint64_t refused = peers->refused & peers->voters;
     bool pre = node->standing.role == CRAFT_ROLE_PRE_CANDIDATE;
-    unsigned own = peers->self_votes && (pre || vote_durable(node));
+    unsigned own = pre || vote_durable(node);
 
+    CRAFT_ASSERT(peers->self_votes); /* or it would not have begun */
     CRAFT_ASSERT(pre || node->standing.role == CRAFT_ROLE_CANDIDATE);
     return craft_majority_tally((unsigned)__builtin_popcountll(granted) + own,
                                 (unsigned)__builtin_popcountll(refused),

@@ -43,9 +43,7 @@ CRAFT_INTERNAL void craft_persist_settle(struct craft_node *node)
     struct craft_persistence *persist = &node->persist;
     craft_index from = node->log.truncated_from;
 
-    if (from == 0) {
-        return;
-    }
+    CRAFT_ASSERT(from != 0);
     node->log.truncated_from = 0;
     if (persist->durable.match >= from) {
         persist->durable.match = from - 1;

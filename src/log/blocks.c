@@ -82,10 +82,12 @@ CRAFT_INTERNAL void craft_log_retire_dead(struct craft_log *log)
 {
     struct craft_block *keep = log->oldest;
 
-    while (keep != NULL && keep->last_index < log->last) {
+    CRAFT_ASSERT(log->newest != NULL);
+    CRAFT_ASSERT(log->newest->last_index == log->last);
+    while (keep->last_index < log->last) {
         keep = keep->next;
     }
-    while (keep != NULL && keep != log->newest && keep->next != log->newest) {
+    while (keep != log->newest && keep->next != log->newest) {
         struct craft_block *dead = keep->next;
 
         keep->next = dead->next;
@@ -109,9 +111,7 @@ static struct craft_block *array_new(struct craft_log *log, size_t slots)
 {
     size_t slot = sizeof(craft_entry) + sizeof(uint64_t);
 
-    if (slots > (SIZE_MAX - sizeof(struct craft_block)) / slot) {
-        return NULL;
-    }
+    CRAFT_ASSERT(slots <= (SIZE_MAX - sizeof(struct craft_block)) / slot);
     return block_new(log, sizeof(struct craft_block) + slots * slot);
 }
 
@@ -140,7 +140,8 @@ static size_t slots_for(size_t least)
 {
     size_t slots = SLOTS_MIN;
 
-    while (slots < least && slots <= SIZE_MAX / 2) {
+    CRAFT_ASSERT(least <= SIZE_MAX / 128);
+    while (slots < least) {
         slots *= 2;
     }
     return slots;

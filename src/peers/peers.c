@@ -46,14 +46,12 @@ static void slot_insert(struct craft_peers *peers, uint32_t at, craft_id id,
 }
 
 static void slots_drop(struct craft_peers *peers,
-                       const struct craft_members *members, craft_id self)
+                       const struct craft_members *members)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < peers->len; i++) {
-        craft_id id = peers->slots[i].id;
-
-        if (id != self && craft_members_find(members, id) != NULL) {
+        if (craft_members_find(members, peers->slots[i].id) != NULL) {
             peers->slots[kept] = peers->slots[i];
             kept++;
         }
@@ -90,7 +88,7 @@ CRAFT_INTERNAL void craft_peers_follow(struct craft_peers *peers,
 {
     uint32_t at = 0;
 
-    slots_drop(peers, members, self);
+    slots_drop(peers, members);
     for (uint32_t i = 0; members != NULL && i < members->len; i++) {
         craft_id id = members->member[i].id;
 

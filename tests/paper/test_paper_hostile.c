@@ -239,7 +239,7 @@ static void entries_that_cannot_be_are_refused(void **state)
     struct cluster *cluster = server_in_role(CRAFT_ROLE_FOLLOWER);
 
     (void)state;
-    for (int which = 0; which < 10; which++) {
+    for (int which = 0; which < 12; which++) {
         craft_entry entries[3];
         craft_message message = append_with(cluster, entries, 3);
 
@@ -270,6 +270,12 @@ static void entries_that_cannot_be_are_refused(void **state)
             break;
         case 8:
             entries[1].kind = CRAFT_ENTRY_CONFIGURATION; /* no blob */
+            break;
+        case 9:
+            entries[1].data_len = SIZE_MAX; /* of no message */
+            break;
+        case 10:
+            message.as.append.entries_len = UINT32_MAX; /* nor are these */
             break;
         default:
             message.as.append.entries = NULL;

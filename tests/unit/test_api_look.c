@@ -368,6 +368,12 @@ static void messages_are_described_in_a_line(void **state)
     assert_line(describe_message, &message, "1 -> 2 vote_reply t5 refused");
     message.as.vote_reply.granted = 1;
     assert_line(describe_message, &message, "1 -> 2 vote_reply t5 granted");
+    message.kind = CRAFT_MESSAGE_PRE_VOTE_REPLY;
+    assert_line(describe_message, &message, "1 -> 2 pre_vote_reply t5 granted");
+    message.kind = CRAFT_MESSAGE_PRE_VOTE;
+    message.as.vote.last_index = 10;
+    message.as.vote.last_term = 4;
+    assert_line(describe_message, &message, "1 -> 2 pre_vote t5 last=10@4");
     message.kind = CRAFT_MESSAGE_APPEND_REPLY;
     memset(&message.as, 0, sizeof message.as);
     message.as.append_reply.match_index = 7;

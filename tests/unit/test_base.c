@@ -1,10 +1,13 @@
 /* base: checksums, the generator, memory, results, bytes at any alignment. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -288,6 +291,68 @@ static void integers_are_little_endian_at_every_alignment(void **state)
     }
 }
 
+/* ------------------------------------------------------------- assertions */
+
+#define TOLD 3
+#define DIED 4
+
+/* Told what, and where? Then the process may end as the host likes. */
+static void handler_that_ends(const char *expression, const char *file,
+                              int line)
+{
+    exit(strcmp(expression, "one == 2") == 0 && strcmp(file, "here.c") == 0 &&
+                 line == 7
+             ? TOLD
+             : 1);
+}
+
+static void handler_that_returns(const char *expression, const char *file,
+                                 int line)
+{
+    (void)expression;
+    (void)file;
+    (void)line;
+}
+
+static void on_abort(int number)
+{
+    (void)number;
+    exit(DIED);
+}
+
+/* How a process ends in which an assertion fails. */
+static int assertion_fails_in_a_child(void (*handler)(const char *,
+                                                      const char *, int))
+{
+    int status = 0;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGABRT, on_abort);
+        (void)close(STDERR_FILENO);
+        craft_set_assert_handler(handler);
+        craft_assert_failed("one == 2", "here.c", 7);
+    }
+    assert_true(waitpid(child, &status, 0) == child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void a_failed_assertion_is_told_to_the_handler(void **state)
+{
+    (void)state;
+    assert_int_equal(assertion_fails_in_a_child(handler_that_ends), TOLD);
+}
+
+/* Going on would be with a broken node: there is no way back. */
+static void a_failed_assertion_ends_the_process_all_the_same(void **state)
+{
+    (void)state;
+    assert_int_equal(assertion_fails_in_a_child(handler_that_returns), DIED);
+    assert_int_equal(assertion_fails_in_a_child(NULL), DIED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +369,8 @@ int main(void)
         cmocka_unit_test(every_result_has_its_own_name_and_sentence),
         cmocka_unit_test(no_other_number_is_a_result),
         cmocka_unit_test(integers_are_little_endian_at_every_alignment),
+        cmocka_unit_test(a_failed_assertion_is_told_to_the_handler),
+        cmocka_unit_test(a_failed_assertion_ends_the_process_all_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -630,6 +630,24 @@ static void what_would_be_refused_is_not_encoded(void **state)
     assert_int_not_equal(craft_message_encoded_len(&message), 0);
 }
 
+/* Lengths are 32 bits in the message: no more bytes than that are one. */
+static void more_bytes_than_a_message_may_have_are_refused(void **state)
+{
+    uint8_t bytes[GOLDEN_BYTES_MAX];
+    craft_message message;
+    size_t len = golden_bytes(GOLDEN_HEARTBEAT, bytes);
+
+    (void)state;
+    if (SIZE_MAX == UINT32_MAX) {
+        skip();
+    }
+    assert_int_equal(craft_message_decode(&message, NULL, 0, bytes, len), 0);
+    /* Told without a look beyond the beginning. */
+    assert_int_equal(craft_message_decode(&message, NULL, 0, bytes,
+                                          (size_t)((uint64_t)UINT32_MAX + len)),
+                     CRAFT_ERR_FORMAT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -650,6 +668,7 @@ int main(void)
         cmocka_unit_test(the_last_index_stays_below_the_maximum),
         cmocka_unit_test(impossible_positions_and_terms_are_refused),
         cmocka_unit_test(what_would_be_refused_is_not_encoded),
+        cmocka_unit_test(more_bytes_than_a_message_may_have_are_refused),
     };
 
     return cmocka_run_group_tests_name("codec, hostile bytes", tests, NULL,

@@ -680,6 +680,34 @@ static void every_change_of_standing_is_told(void **state)
     rig_free(rig);
 }
 
+/* `done` is optional: what ends is then told to nobody. */
+static void without_done_requests_end_all_the_same(void **state)
+{
+    struct host *host = host_new(1);
+    craft_hooks fewer = hooks;
+    craft_node *node = host->node;
+    craft_member member = {1, 0, CRAFT_MEMBER_VOTER, 0, 0, 0, NULL, 0};
+    craft_status status = {.struct_size = sizeof status};
+    craft_config config;
+
+    (void)state;
+    craft_node_free(node);
+    craft_config_init(&config, sizeof config);
+    config.id = 1;
+    config.allocator = test_memory_allocator(&host->memory);
+    fewer.done = NULL;
+    assert_int_equal(craft_node_new(&config, &fewer, host, &host->node), 0);
+    assert_int_equal(craft_node_bootstrap(host->node, &member, 1), 0);
+    assert_int_equal(craft_node_start(host->node), 0);
+    assert_int_equal(craft_campaign(host->node), 0);
+    propose(host, 7);
+    assert_int_equal(craft_node_status(host->node, &status), 0);
+    assert_int_equal(status.applied_index, 3);
+    assert_int_equal(status.tokens_open, 0);
+    assert_null(strstr(host->text, "done"));
+    host_free(host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -704,6 +732,7 @@ int main(void)
         cmocka_unit_test(ticks_wait_for_what_is_received_in_the_same_hold),
         cmocka_unit_test(events_are_levels_with_counts),
         cmocka_unit_test(every_change_of_standing_is_told),
+        cmocka_unit_test(without_done_requests_end_all_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -341,6 +341,9 @@ static void an_apply_batch_ends_within_itself(void **state)
     }
     assert_int_equal(craft_applied(rig->node, 7, CRAFT_ENDING_NOSPACE),
                      CRAFT_ERR_INVALID);
+    assert_int_equal(craft_applied(rig->node, 8, CRAFT_ENDING_ERROR),
+                     CRAFT_ERR_INVALID);
+    assert_false(rig_status(rig).flags & CRAFT_STATUS_HALTED);
     assert_int_equal(craft_applied(rig->node, 7, CRAFT_ENDING_OK), 0);
     assert_int_equal(craft_applied(rig->node, 7, CRAFT_ENDING_OK),
                      CRAFT_ERR_TICKET);

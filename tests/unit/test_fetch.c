@@ -77,7 +77,7 @@ static void entries_of_another_log_are_corrupt(void **state)
     (void)state;
     rig_entries(good, 3, 1, 2, 1);
     good[0].term = 1;
-    for (int which = 0; which < 7; which++) {
+    for (int which = 0; which < 8; which++) {
         uint32_t before = rig_digest(rig);
         size_t len = 3;
 
@@ -85,6 +85,7 @@ static void entries_of_another_log_are_corrupt(void **state)
         bad[1].index += which == 0;
         bad[2].term += which == 1;
         bad[1].kind = which == 2 ? 9 : bad[1].kind;
+        bad[2].kind = which == 7 ? 0 : bad[2].kind;
         bad[1].data = which == 3 ? NULL : bad[1].data;
         bad[0].index += which == 4;
         len = which == 5 ? 0 : len;
@@ -251,6 +252,27 @@ static void what_was_fetched_does_not_outlive_a_truncation(void **state)
     rig_free(rig);
 }
 
+static void an_entry_larger_than_memory_is_no_memory(void **state)
+{
+    struct rig *rig = rig_fetching();
+    craft_entry entries[2];
+    uint32_t before = rig_digest(rig);
+
+    (void)state;
+    rig_entries(entries, 2, 1, 2, 1);
+    entries[0].term = 1;
+    entries[1].data_len = SIZE_MAX / 4;
+    assert_int_equal(craft_fetched(rig->node, rig->fetch_ticket, entries, 2,
+                                   CRAFT_ENDING_OK),
+                     CRAFT_ERR_NOMEM);
+    assert_int_equal(rig_digest(rig), before);
+    entries[1].data_len = 1;
+    assert_int_equal(craft_fetched(rig->node, rig->fetch_ticket, entries, 2,
+                                   CRAFT_ENDING_OK),
+                     0);
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_failed_fetch_is_asked_again_after_a_tick),
         cmocka_unit_test(fetched_entries_are_copied),
         cmocka_unit_test(what_was_fetched_does_not_outlive_a_truncation),
+        cmocka_unit_test(an_entry_larger_than_memory_is_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

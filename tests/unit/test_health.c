@@ -1,4 +1,4 @@
-/* What the host is told of a leader's peers. */
+/* What the host is told of a leader's peers; who yields. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,8 @@
 #include "rig.h"
 
 #include <cmocka.h>
+
+#include "core/health.h"
 
 static void
 a_leader_tells_when_a_peer_replicates_and_when_it_probes(void **state)
@@ -30,11 +32,32 @@ a_leader_tells_when_a_peer_replicates_and_when_it_probes(void **state)
     rig_free(rig);
 }
 
+static void a_leader_yields_when_its_disk_is_full(void **state)
+{
+    struct rig *rig = rig_new(1);
+
+    (void)state;
+    rig_lead(rig, 3);
+    assert_false(craft_health_yields(rig->node));
+    rig->slow_disk = true;
+    assert_int_equal(craft_propose(rig->node, NULL, 0, 1), 0);
+    rig_run(rig);
+    assert_int_equal(craft_hold(rig->node), 0);
+    assert_int_equal(
+        craft_persisted(rig->node, rig->ticket, CRAFT_ENDING_NOSPACE), 0);
+    assert_true(craft_health_yields(rig->node));
+    assert_int_equal(craft_release(rig->node), 0);
+    assert_int_equal(rig_status(rig).role, CRAFT_ROLE_FOLLOWER);
+    assert_false(craft_health_yields(rig->node));
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             a_leader_tells_when_a_peer_replicates_and_when_it_probes),
+        cmocka_unit_test(a_leader_yields_when_its_disk_is_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

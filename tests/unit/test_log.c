@@ -438,6 +438,26 @@ static void a_refused_reservation_leaves_the_log_as_it_was(void **state)
     assert_int_equal(refused, 4); /* array, runs, segment, fresh array */
 }
 
+/* Several truncations before anybody has looked: the lowest one counts, since
+ * what was appended between them is not what was there before. */
+static void the_lowest_truncation_counts(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    open_log(&f);
+    append_many(&f.log, 10, 8);
+    craft_log_truncate(&f.log, 8, false);
+    assert_int_equal(f.log.truncated_from, 8);
+    craft_log_truncate(&f.log, 4, false);
+    assert_int_equal(f.log.truncated_from, 4);
+    append_many(&f.log, 5, 8);
+    craft_log_truncate(&f.log, 7, false);
+    assert_int_equal(f.log.truncated_from, 4);
+    assert_int_equal(f.log.last, 6);
+    close_log(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +476,7 @@ int main(void)
         cmocka_unit_test(a_reservation_holds_until_the_next_append),
         cmocka_unit_test(absurd_reservations_are_refused),
         cmocka_unit_test(a_refused_reservation_leaves_the_log_as_it_was),
+        cmocka_unit_test(the_lowest_truncation_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,9 +5,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "craft.h"
-
 #include <cmocka.h>
+
+#include "core/persist.h"
+#include "rig.h"
 
 /* A pulled node of three voters, started, with its first record open. */
 static craft_node *open_node(void)
@@ -145,11 +146,69 @@ static void a_match_waits_for_its_term(void **state)
     craft_node_free(node);
 }
 
+/*
+ * A follower whose disk is full takes no entries; a configuration among those
+ * it was offered is not in force, whatever comes next.
+ */
+static void a_configuration_that_does_not_fit_is_not_in_force(void **state)
+{
+    struct rig *rig = rig_new(1);
+    uint8_t blob[400];
+    craft_entry entry;
+    craft_append payload = {1, 1, 0, &entry, 1};
+
+    (void)state;
+    rig_found(rig, 3);
+    rig->slow_disk = true;
+    rig_entries(&entry, 1, 2, 2, 1);
+    assert_int_equal(rig_append(rig, 2, 2, &payload), 0);
+    rig_run(rig);
+    assert_int_equal(
+        craft_persisted(rig->node, rig->ticket, CRAFT_ENDING_NOSPACE), 0);
+    rig->disk_last = 1;
+    payload.prev_index = 2;
+    payload.prev_term = 2;
+    entry.index = 3;
+    entry.kind = CRAFT_ENTRY_CONFIGURATION;
+    entry.data = blob;
+    entry.data_len = rig_blob(2, blob, sizeof blob);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rig_append(rig, 2, 2, &payload), 0);
+        assert_int_equal(rig_status(rig).last_index, 2);
+        assert_int_equal(rig_status(rig).configuration_index, 1);
+    }
+    rig->slow_disk = false;
+    assert_int_equal(craft_tick(rig->node, 1), 0);
+    rig_run(rig);
+    assert_int_equal(rig->disk_last, 2);
+    assert_int_equal(rig_append(rig, 2, 2, &payload), 0);
+    rig_run(rig);
+    assert_int_equal(rig_status(rig).configuration_index, 3);
+    rig_free(rig);
+}
+
+static void a_ticket_is_open_from_its_record_to_its_ending(void **state)
+{
+    craft_node *node = open_node();
+
+    (void)state;
+    assert_false(craft_persist_open(node, 1));
+    assert_int_equal(pull(node).kind, CRAFT_EFFECT_PERSIST);
+    assert_true(craft_persist_open(node, 1));
+    assert_false(craft_persist_open(node, 0));
+    assert_false(craft_persist_open(node, 2));
+    assert_int_equal(craft_persisted(node, 1, CRAFT_ENDING_OK), 0);
+    assert_false(craft_persist_open(node, 1));
+    craft_node_free(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vote_that_met_a_full_disk_goes_out_again),
         cmocka_unit_test(a_match_waits_for_its_term),
+        cmocka_unit_test(a_configuration_that_does_not_fit_is_not_in_force),
+        cmocka_unit_test(a_ticket_is_open_from_its_record_to_its_ending),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -499,6 +499,38 @@ static void campaigning_again_changes_nothing(void **state)
     rig_free(rig);
 }
 
+/*
+ * A candidate whose vote did not fit on its disk has asked nobody. Who grants
+ * it all the same makes a leader that can keep nothing: it takes no commands,
+ * and yields when the next record does not fit either.
+ */
+static void a_leader_whose_disk_is_full_takes_no_proposals(void **state)
+{
+    struct rig *rig = rig_new(1);
+
+    (void)state;
+    rig_found(rig, 3);
+    rig->slow_disk = true;
+    assert_int_equal(craft_campaign(rig->node), 0);
+    rig_run(rig);
+    assert_int_equal(
+        craft_persisted(rig->node, rig->ticket, CRAFT_ENDING_NOSPACE), 0);
+    for (craft_id id = 2; id <= 3; id++) {
+        craft_message reply = rig_message(rig, CRAFT_MESSAGE_VOTE_REPLY, id, 2);
+
+        reply.as.vote_reply.granted = 1;
+        assert_int_equal(craft_receive(rig->node, &reply), 0);
+    }
+    assert_int_equal(rig_status(rig).role, CRAFT_ROLE_LEADER);
+    assert_int_equal(propose(rig, 1, 1), CRAFT_ERR_NOSPACE);
+    assert_int_equal(craft_tick(rig->node, 1), 0);
+    rig_run(rig);
+    assert_int_equal(
+        craft_persisted(rig->node, rig->ticket, CRAFT_ENDING_NOSPACE), 0);
+    assert_int_equal(rig_status(rig).role, CRAFT_ROLE_FOLLOWER);
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -524,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_window_in_bytes_holds_back_what_is_larger),
         cmocka_unit_test(an_entry_as_large_as_a_message_is_sent_alone),
         cmocka_unit_test(campaigning_again_changes_nothing),
+        cmocka_unit_test(a_leader_whose_disk_is_full_takes_no_proposals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -340,6 +340,67 @@ static void a_lone_voter_comes_back_with_one_new_term(void **state)
     rig_free(rig);
 }
 
+/* A store that was made and never written to: no term, no vote, no log. */
+static void an_empty_store_is_a_beginning(void **state)
+{
+    struct rig *rig = rig_restored((craft_restore){.term = 0});
+
+    (void)state;
+    assert_int_equal(craft_node_restore_entries(rig->node, NULL, 0), 0);
+    assert_int_equal(craft_node_restore_entries(rig->node, NULL, 1),
+                     CRAFT_ERR_INVALID);
+    assert_int_equal(craft_node_start(rig->node), 0);
+    rig_run(rig);
+    assert_string_equal(rig_told(rig), "");
+    assert_int_equal(rig_status(rig).last_index, 0);
+    assert_int_equal(craft_campaign(rig->node), CRAFT_ERR_NOT_VOTER);
+    rig_free(rig);
+}
+
+/* "currentTerm, votedFor: updated on stable storage before responding"
+ * (Figure 3.1): also of a server that has no log yet. */
+static void a_joining_server_keeps_its_vote(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_message vote;
+
+    (void)state;
+    assert_int_equal(rig_open(rig), 0);
+    assert_int_equal(craft_node_start(rig->node), 0);
+    vote = rig_message(rig, CRAFT_MESSAGE_VOTE, 2, 5);
+    vote.as.vote.last_index = 3;
+    vote.as.vote.last_term = 2;
+    assert_int_equal(craft_receive(rig->node, &vote), 0);
+    rig_run(rig);
+    assert_string_equal(rig_told(rig), "persist #1 term=5 vote=2\n"
+                                       "1 -> 2 vote_reply t5 granted\n");
+    rig_free(rig);
+}
+
+/* It has no configuration, and follows whoever leads all the same. */
+static void a_joining_server_gives_up_what_conflicts(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_entry entries[3];
+    craft_append payload = {0, 0, 0, entries, 3};
+
+    (void)state;
+    assert_int_equal(rig_open(rig), 0);
+    assert_int_equal(craft_node_start(rig->node), 0);
+    rig_entries(entries, 3, 1, 2, 1);
+    assert_int_equal(rig_append(rig, 2, 2, &payload), 0);
+    rig_run(rig);
+    assert_int_equal(rig->disk_last, 3);
+    rig_entries(entries, 1, 2, 3, 1);
+    payload = (craft_append){1, 2, 1, entries, 1};
+    assert_int_equal(rig_append(rig, 3, 3, &payload), 0);
+    rig_run(rig);
+    assert_int_equal(rig->disk_last, 2);
+    assert_int_equal(rig->disk[2].term, 3);
+    assert_int_equal(rig_status(rig).last_index, 2);
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +416,9 @@ int main(void)
         cmocka_unit_test(a_lone_voter_leads_after_its_vote_is_durable),
         cmocka_unit_test(a_lone_voter_applies_only_what_is_durable),
         cmocka_unit_test(a_lone_voter_comes_back_with_one_new_term),
+        cmocka_unit_test(an_empty_store_is_a_beginning),
+        cmocka_unit_test(a_joining_server_keeps_its_vote),
+        cmocka_unit_test(a_joining_server_gives_up_what_conflicts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
