@@ -374,8 +374,9 @@ enum craft_config_flags {
     CRAFT_CONFIG_STICKY = 1u << 1,
 
     /* A leader that hears from no majority for election_ticks steps down
-     * (thesis 6.2). Without it the two above can keep a leader in office that
-     * sends and cannot receive. */
+     * (thesis 6.2), and so does one whose own disk ends no record for as long,
+     * unless it is the only voter. Without it the two above can keep a leader
+     * in office that sends and cannot receive. */
     CRAFT_CONFIG_CHECK_QUORUM = 1u << 2
 };
 

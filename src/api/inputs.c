@@ -27,6 +27,7 @@ int craft_tick(craft_node *node, uint32_t ticks)
     if (node->transfer.target != 0) {
         craft_transfer_elapse(node, ticks);
     }
+    craft_health_elapse(node, ticks);
     craft_changed(node, CRAFT_FACT_TIME);
     return craft_leave(node, 0);
 }

@@ -43,6 +43,37 @@ CRAFT_INTERNAL bool craft_health_quorum_lost(const struct craft_node *node)
            CRAFT_TALLY_LOST;
 }
 
+/*
+ * A ticket counts from the first tick that finds it open: the time of a host
+ * that ticks rarely is not the disk's.
+ */
+CRAFT_INTERNAL void craft_health_elapse(struct craft_node *node, uint32_t ticks)
+{
+    const struct craft_persistence *persist = &node->persist;
+    struct craft_health *health = &node->health;
+    bool open = persist->oldest != persist->next;
+
+    if (!open || persist->oldest != health->disk_ticket) {
+        health->disk_ticket = open ? persist->oldest : 0;
+        health->disk_ticks = 0;
+        return;
+    }
+    health->disk_ticks = ticks > UINT32_MAX - health->disk_ticks
+                             ? UINT32_MAX
+                             : health->disk_ticks + ticks;
+}
+
+CRAFT_INTERNAL bool craft_health_disk_silent(const struct craft_node *node)
+{
+    const struct craft_health *health = &node->health;
+
+    return node->standing.role == CRAFT_ROLE_LEADER &&
+           (node->config.flags & CRAFT_CONFIG_CHECK_QUORUM) != 0 &&
+           node->peers.voters != 0 && health->disk_ticket != 0 &&
+           health->disk_ticket == node->persist.oldest &&
+           health->disk_ticks >= node->config.election_ticks;
+}
+
 /* Peers that began to probe or to replicate, as the leader has them. */
 static void tell_turned(struct craft_node *node)
 {

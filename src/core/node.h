@@ -229,6 +229,8 @@ struct craft_level {
 struct craft_health {
     struct craft_level *levels; /* [CRAFT_EVENT_KIND_END]; NULL: no interest */
     uint32_t pending;           /* a bit per kind */
+    uint32_t disk_ticks;        /* that this one is known to be open */
+    uint64_t disk_ticket;       /* the oldest, at the last tick; 0 = none */
 };
 
 /* What the effect in delivery points to. */

@@ -73,7 +73,7 @@ static void settle_time(struct craft_node *node)
 {
     craft_persist_retry(node);
     craft_fetch_retry(node);
-    if (craft_health_quorum_lost(node)) {
+    if (craft_health_quorum_lost(node) || craft_health_disk_silent(node)) {
         craft_role_follow(node, node->standing.term, 0);
     } else if (node->standing.role == CRAFT_ROLE_LEADER) {
         craft_replicate_tick(node);

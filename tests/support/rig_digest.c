@@ -173,6 +173,8 @@ static uint32_t add_standing(uint32_t sum, const struct craft_node *node)
 static uint32_t add_health(uint32_t sum, const struct craft_health *health)
 {
     sum = add(sum, health->pending);
+    sum = add(sum, health->disk_ticks);
+    sum = add(sum, health->disk_ticket);
     for (size_t i = 0; health->levels != NULL && i < CRAFT_EVENT_KIND_END;
          i++) {
         sum = add(sum, health->levels[i].id);
