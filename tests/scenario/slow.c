@@ -101,12 +101,12 @@ void slow_applied(struct story *story, struct words *words)
 {
     struct cluster_node *node = story_up(story, words);
     int ending = take_ending(words);
-    uint64_t index = words_number(words, "index", node->batch_last);
+    uint64_t index = words_number(words, "index", UINT64_MAX);
 
-    if (node->batch == NULL && ending == CRAFT_ENDING_OK &&
-        index == node->batch_last) {
+    if (index == UINT64_MAX && node->batch == NULL) {
         story_cannot(story, "no batch of server %u is open", node->position);
     }
+    index = index == UINT64_MAX ? node->batch_last : index;
     if (story_ready(story, words)) {
         story_result(
             story, node->position,
