@@ -5,8 +5,8 @@
 #   sh tests/run.sh [RUN...] [LABEL...]
 #
 #   LABEL   unit paper wal host oom fuzz abi session scenario sim explore
-#           e2e bench install tidy; none = all of them. A label is a folder of
-#           tests/.
+#           mutants e2e bench install tidy; none = all of them. A label is a
+#           folder of tests/.
 #   RUN     normal     the build that is installed
 #           sanitize   AddressSanitizer and UndefinedBehaviorSanitizer
 #           tsan       ThreadSanitizer, the labels with threads
@@ -21,8 +21,8 @@ set -u
 CRAFT_ROOT=$(cd "$(dirname "$0")/.." && pwd)
 . "$CRAFT_ROOT/tests/setup.sh"
 
-known_labels="unit paper wal host oom fuzz abi session scenario sim explore e2e
-bench install tidy"
+known_labels="unit paper wal host oom fuzz abi session scenario sim explore
+mutants e2e bench install tidy"
 sanitize_labels="unit paper wal host oom fuzz abi session scenario sim explore"
 tsan_labels="host"
 
@@ -155,6 +155,9 @@ need_tools cc cmake build-tool cmocka || {
 }
 if in_list e2e "$labels"; then
     want_tools redis-cli python3 || echo "e2e: what needs the above is skipped"
+fi
+if in_list mutants "$labels" && in_list normal "$runs"; then
+    want_tools patch || echo "mutants: fails without the above"
 fi
 if in_list bench "$labels" && in_list normal "$runs"; then
     want_tools valgrind binutils || echo "bench: skipped without the above"
