@@ -180,8 +180,8 @@ void found_cluster(struct story *story, struct words *words)
     options.puppets = take_mask(words, "puppets", options.nodes);
     options.blank = take_mask(words, "blank", options.nodes);
     options.seed = words_number(words, "seed", story->seed);
-    options.pull = words_flag(words, "pull");
-    options.bytes = words_flag(words, "bytes");
+    options.pull = words_flag(words, "pull") || story->pull;
+    options.bytes = words_flag(words, "bytes") || story->bytes;
     options.no_fetch = words_flag(words, "no-fetch");
     options.blind = words_flag(words, "blind");
     options.persist_ends = words_flag(words, "stalled") ? CLUSTER_ENDS_WHEN_TOLD

@@ -8,6 +8,8 @@
  *   scenario --describe         print the page about the language
  *   CRAFT_REWRITE=1             write what is printed into the files
  *   CRAFT_TRACE=1               tell everything on stderr
+ *   CRAFT_PULL=1                all clusters say `pull`
+ *   CRAFT_BYTES=1               all clusters say `bytes`
  *   CRAFT_SEED=N                draw election timeouts from this seed
  */
 #include <stdio.h>
@@ -71,6 +73,8 @@ static struct outputs run_script(const struct script *script,
     story.path = script->path;
     story.refusal = refusal;
     story.trace = getenv("CRAFT_TRACE") != NULL;
+    story.pull = getenv("CRAFT_PULL") != NULL;
+    story.bytes = getenv("CRAFT_BYTES") != NULL;
     story.seed = seed_read();
     outputs.list = calloc(script->blocks_len, sizeof *outputs.list);
     if (outputs.list == NULL) {

@@ -56,6 +56,8 @@ struct story {
     bool lenient;  /* an allocation failed: only invariants count from here */
     bool refusing; /* the script refuses memory itself */
     bool trace;
+    bool pull;     /* all clusters as if they said so */
+    bool bytes;    /* the same */
     uint64_t seed; /* of clusters that do not say theirs */
 
     int result;       /* of the command that runs; or STORY_NO_RESULT */
