@@ -49,6 +49,10 @@ static struct cluster_message *message_copy(struct cluster *cluster,
 
         copy->entries[i] =
             cluster_entry_find(cluster, entry->index, entry->term);
+        if (copy->entries[i] == NULL) { /* blind: nobody has noted it */
+            copy->entries[i] =
+                cluster_entry_note(&cluster->nodes[copy->from], entry, 0);
+        }
     }
     copy->entries_len = len;
     return copy;
