@@ -148,10 +148,10 @@ failure() {
     failed=$((failed + 1))
 }
 
-# mutate TREE [OPTION...]: with the patch of $name; -R takes it back.
+# mutate [-R]: with the patch of $name; -R takes it back.
 mutate() {
-    patch -p1 -s --no-backup-if-mismatch -d "$@" <"$patches/$name.patch" \
-        >"$log" 2>&1
+    patch -p1 -s --no-backup-if-mismatch -d "$CRAFT_ROOT" "$@" \
+        <"$patches/$name.patch" >"$log" 2>&1
 }
 
 # compile CHECK: what it needs, quietly.
@@ -213,13 +213,13 @@ trust() {
 # try: $name against its checks. $rv: 0 killed, 3 by what is not to be trusted;
 # 1 survived; 2 not built.
 try() {
-    mutate "$CRAFT_ROOT"
+    mutate
     # shellcheck disable=SC2046
     first_killer $(checks_of)
     rv=$?
     by=$killer
     cp "$log" "$work/$name.log"
-    if ! mutate "$CRAFT_ROOT" -R; then
+    if ! mutate -R; then
         echo "$name FAILED: its patch cannot be taken back"
         exit 1
     fi
@@ -246,7 +246,8 @@ mutant() {
 }
 
 tree_copy() {
-    mkdir "$CRAFT_ROOT" && cd "$source" &&
+    rm -rf "$work"
+    mkdir -p "$CRAFT_ROOT" && cd "$source" &&
         cp -R CMakeLists.txt include src tests examples "$CRAFT_ROOT/" &&
         craft_configure "$build" -DCRAFT_BUILD_TESTS=ON \
             -DCRAFT_BUILD_EXAMPLES=OFF -DCMAKE_BUILD_TYPE=Mutant \
@@ -276,13 +277,12 @@ case ${1:-} in
 *) names=$* ;;
 esac
 
-need_tools cc cmake build-tool cmocka patch timeout || exit 1
-rm -rf "$work"
-mkdir "$work" || exit 1
+need_tools patch || exit 1
 outdated=
 for name in $all; do
-    if ! mutate "$source" --dry-run; then
-        failure "$name FAILED: its patch does not apply"
+    if ! said=$(patch -p1 -s --dry-run -d "$source" \
+        <"$patches/$name.patch" 2>&1); then
+        failure "$name FAILED: its patch does not apply: $said"
         outdated="$outdated $name"
     fi
 done
@@ -291,7 +291,7 @@ if [ "${1:-}" = --apply ]; then
     [ "$failed" -eq 0 ]
     exit
 fi
-tree_copy || exit 1
+need_tools cc cmake build-tool cmocka timeout && tree_copy || exit 1
 for name in $names; do
     if ! in_words "$name" $all; then
         failure "$name FAILED: there is no such patch"
