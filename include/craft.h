@@ -82,10 +82,13 @@ enum craft_error {
 /* How a request ended, in `done` (thesis 6.2). */
 enum craft_result {
     CRAFT_RESULT_OK = 0,         /* a proposal: this server has applied it; a
-                                    transfer: the target leads a later term */
+                                    transfer: the target leads a later term; a
+                                    read: answer it now */
     CRAFT_RESULT_SUPERSEDED = 1, /* it is certain never to be applied */
     CRAFT_RESULT_UNKNOWN = 2,    /* the node stopped or halted first */
-    CRAFT_RESULT_TIMEOUT = 3     /* a transfer: somebody else leads */
+    CRAFT_RESULT_TIMEOUT = 3,    /* a transfer: somebody else leads */
+    CRAFT_RESULT_RETRY = 4       /* a read: the leader may have changed, or the
+                                    node stopped or halted */
 };
 
 /* How slow work ended, in craft_persisted(), craft_applied(), ... */
@@ -151,7 +154,9 @@ enum craft_message_kind {
     CRAFT_MESSAGE_PRE_VOTE = 5,     /* would you vote for me? Thesis 9.6 */
     CRAFT_MESSAGE_PRE_VOTE_REPLY = 6,
     CRAFT_MESSAGE_TIMEOUT_NOW = 7, /* campaign at once (thesis 3.10) */
-    CRAFT_MESSAGE_KIND_END = 8     /* one past the last kind */
+    CRAFT_MESSAGE_READ = 8,        /* what may be read? (thesis 6.4) */
+    CRAFT_MESSAGE_READ_REPLY = 9,  /* its answer */
+    CRAFT_MESSAGE_KIND_END = 10    /* one past the last kind */
 };
 
 enum craft_vote_flags {
@@ -202,6 +207,16 @@ typedef struct craft_append_reply {
     craft_term hint_term;
 } craft_append_reply;
 
+/* Asked by a follower of its leader, for all its reads at once. */
+typedef struct craft_read_request {
+    uint64_t question; /* rises; another in every life of the asker */
+} craft_read_request;
+
+typedef struct craft_read_reply {
+    uint64_t question; /* the answer is for this one and all before it */
+    craft_index index; /* committed when it was asked */
+} craft_read_reply;
+
 typedef struct craft_message {
     uint32_t struct_size;
     uint32_t kind;             /* enum craft_message_kind */
@@ -217,6 +232,8 @@ typedef struct craft_message {
         craft_append append;
         craft_append_reply append_reply;
         craft_timeout_now timeout_now;
+        craft_read_request read;
+        craft_read_reply read_reply;
     } as;
 } craft_message;
 
@@ -387,7 +404,9 @@ typedef struct craft_config {
     craft_id id;               /* this server; required */
     uint64_t group;            /* told apart on the wire and on disk [0] */
     uint64_t seed;             /* of the node's generator, with the id: draws
-                                  election timeouts; give each run another */
+                                  election timeouts and the numbers by which a
+                                  follower knows its questions to the leader:
+                                  give each start of a server another */
     uint64_t incarnation;      /* of this server's store [0 = not told] */
     uint32_t election_ticks;   /* least election timeout [10]; the draw is
                                   below twice this (thesis 3.4) */
@@ -404,7 +423,8 @@ typedef struct craft_config {
     size_t log_cache_bytes_max;    /* applied entries kept in memory, with
                                      overhead [4 MiB]; without `fetch` all
                                      of them stay */
-    uint32_t tokens_max;           /* requests open at once [65536] */
+    uint32_t tokens_max;           /* proposals open at once, and reads, each
+                                      [65536] */
     uint32_t persist_inflight_max; /* tickets open at once, 1 .. 64 [4] */
     craft_allocator allocator;     /* realloc NULL: the C library's */
 } craft_config;
@@ -630,6 +650,26 @@ CRAFT_API int craft_propose_many(craft_node *node,
 CRAFT_API int craft_campaign(craft_node *node);
 
 /**
+ * A linearizable read (thesis 6.4): when `done` says CRAFT_RESULT_OK, this
+ * server's state machine has everything that was committed when the read was
+ * taken; look at it then, before another input. Any server takes reads: a
+ * follower or learner asks its leader which index to wait for. Nothing is
+ * written; all reads of one hold share one round of messages.
+ *
+ * @param token  the caller's own, handed back once; not 0. CRAFT_RESULT_OK with
+ *               the index, CRAFT_RESULT_RETRY with 0: ask again, here or
+ *               elsewhere
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID     the token is 0
+ *   CRAFT_ERR_NOT_LEADER  this server knows no leader: retry later
+ *   CRAFT_ERR_BUSY        over tokens_max: retry after `done` of an earlier one
+ *   CRAFT_ERR_NOMEM       node unchanged
+ * Effects: heartbeats to all peers, or a question to the leader. Since 0.1.
+ */
+CRAFT_API int craft_read(craft_node *node, uint64_t token);
+
+/**
  * Hand leadership over to another voter (thesis 3.10): before this server is
  * stopped, or because the other one is better placed.
  *
@@ -780,6 +820,8 @@ typedef struct craft_status {
     size_t uncommitted_bytes; /* not yet applied, with overhead */
     uint32_t tokens_open;
     uint32_t persists_open;
+    uint32_t reads_open;
+    uint32_t reserved;
     craft_id transfer_target; /* leadership is being handed to it; 0 = none */
 } craft_status;
 

@@ -27,6 +27,7 @@
 #include "core/health.c"
 #include "core/persist.c"
 #include "core/propose.c"
+#include "core/read.c"
 #include "core/replicate.c"
 #include "core/transfer.c"
 #include "engine/effects.c"

@@ -136,6 +136,31 @@ static const char *check_tokens(const struct craft_node *node)
     return NULL;
 }
 
+static const char *check_reads(const struct craft_node *node)
+{
+    const struct craft_reads *reads = &node->reads;
+    uint64_t number = 0;
+
+    if (reads->waiting.len + reads->confirmed.len > node->config.tokens_max ||
+        reads->failed > reads->waiting.len) {
+        return "read: those open are bounded";
+    }
+    for (uint32_t i = reads->failed; i < reads->waiting.len; i++) {
+        const struct craft_reading *reading =
+            &reads->waiting
+                 .items[(reads->waiting.first + i) & (reads->max - 1)];
+
+        if (reading->number < number) {
+            return "read: numbers rise along the queue";
+        }
+        number = reading->number;
+    }
+    if (node->standing.leader == 0 && reads->waiting.len > reads->failed) {
+        return "read: without a leader nothing waits for one";
+    }
+    return NULL;
+}
+
 static const char *check_delivery(const struct craft_node *node)
 {
     bool held = (node->delivery.holds & ~CRAFT_HOLDS_RUNNING) != 0;
@@ -149,8 +174,8 @@ static const char *check_delivery(const struct craft_node *node)
 const char *craft_check(const craft_node *node)
 {
     static const char *(*const checks[])(const struct craft_node *node) = {
-        check_persist,       check_peers,  check_commit,   check_standing,
-        check_configuration, check_tokens, check_delivery,
+        check_persist,       check_peers,  check_commit, check_standing,
+        check_configuration, check_tokens, check_reads,  check_delivery,
     };
     const char *broken;
 

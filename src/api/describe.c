@@ -112,6 +112,16 @@ static void describe_payload(struct line *line, const craft_message *message)
                  message->term,
                  message->as.vote_reply.granted != 0 ? "granted" : "refused");
         break;
+    case CRAFT_MESSAGE_READ:
+        line_add(line, "read t%" PRIu64 " question=%" PRIu64, message->term,
+                 message->as.read.question);
+        break;
+    case CRAFT_MESSAGE_READ_REPLY:
+        line_add(line,
+                 "read_reply t%" PRIu64 " question=%" PRIu64 " index=%" PRIu64,
+                 message->term, message->as.read_reply.question,
+                 message->as.read_reply.index);
+        break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         line_add(line, "timeout_now t%" PRIu64 " last=%" PRIu64 "@%" PRIu64,
                  message->term, message->as.timeout_now.last_index,
@@ -209,7 +219,7 @@ size_t craft_describe_event(const craft_event *event, char *text, size_t size)
 static const char *result_name(int32_t result)
 {
     static const char *const names[] = {"ok", "superseded", "unknown",
-                                        "timeout"};
+                                        "timeout", "retry"};
 
     return name_of(names, NAMES_LEN(names), (uint32_t)result);
 }

@@ -6,6 +6,7 @@
 #include "core/health.h"
 #include "core/persist.h"
 #include "core/propose.h"
+#include "core/read.h"
 #include "core/replicate.h"
 #include "core/transfer.h"
 
@@ -27,6 +28,7 @@ int craft_tick(craft_node *node, uint32_t ticks)
     if (node->transfer.target != 0) {
         craft_transfer_elapse(node, ticks);
     }
+    craft_read_elapse(node, ticks);
     craft_health_elapse(node, ticks);
     craft_changed(node, CRAFT_FACT_TIME);
     return craft_leave(node, 0);
@@ -35,7 +37,7 @@ int craft_tick(craft_node *node, uint32_t ticks)
 uint32_t craft_ticks_until_due(const craft_node *node)
 {
     uint32_t due;
-    uint32_t transfer_due;
+    uint32_t other;
 
     if (craft_enter(node) != 0) {
         return UINT32_MAX;
@@ -45,8 +47,10 @@ uint32_t craft_ticks_until_due(const craft_node *node)
     }
     due = node->standing.role == CRAFT_ROLE_LEADER ? craft_replicate_due(node)
                                                    : craft_elect_due(node);
-    transfer_due = craft_transfer_due(node);
-    return transfer_due < due ? transfer_due : due;
+    other = craft_transfer_due(node);
+    due = other < due ? other : due;
+    other = craft_read_due(node);
+    return other < due ? other : due;
 }
 
 int craft_receive(craft_node *node, const craft_message *message)
@@ -65,20 +69,23 @@ int craft_receive(craft_node *node, const craft_message *message)
 
 /* ---------------------------------------------------------------- proposals */
 
+/* Time comes last; and reads of one hold are to share one round. */
+#define SETTLED_AT_RELEASE ((uint32_t)CRAFT_SETTLE_TIME | CRAFT_SETTLE_READS)
+
 static void settle_now(struct craft_node *node)
 {
-    uint32_t time = node->due & CRAFT_SETTLE_TIME;
+    uint32_t later = node->due & SETTLED_AT_RELEASE;
 
-    node->due &= ~(uint32_t)CRAFT_SETTLE_TIME; /* that comes last */
+    node->due &= ~later;
     craft_settle(node);
-    node->due |= time;
+    node->due |= later;
 }
 
 /* What was received in the same hold may have changed who leads. */
 static inline void settle_first(struct craft_node *node)
 {
-    if (CRAFT_UNLIKELY((node->due & CRAFT_SETTLE_ALL &
-                        ~(uint32_t)CRAFT_SETTLE_TIME) != 0)) {
+    if (CRAFT_UNLIKELY((node->due & CRAFT_SETTLE_ALL & ~SETTLED_AT_RELEASE) !=
+                       0)) {
         settle_now(node);
     }
 }
@@ -181,6 +188,27 @@ int craft_campaign(craft_node *node)
         if (rv == 0) {
             craft_role_stand(node);
         }
+    }
+    return craft_leave(node, rv);
+}
+
+int craft_read(craft_node *node, uint64_t token)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    if (token == 0) {
+        return CRAFT_ERR_INVALID;
+    }
+    settle_first(node);
+    rv = craft_read_check(node);
+    if (rv == 0) {
+        rv = craft_read_reserve(node);
+    }
+    if (rv == 0) {
+        craft_read_take(node, token);
     }
     return craft_leave(node, rv);
 }

@@ -76,6 +76,7 @@ int craft_node_status(const craft_node *node, craft_status *status_out)
     status.tokens_open = node->proposals.len;
     status.persists_open =
         (uint32_t)(node->persist.next - node->persist.oldest);
+    status.reads_open = node->reads.waiting.len + node->reads.confirmed.len;
     status.transfer_target = node->transfer.target;
     return copy_out(status_out, &status, (uint32_t)sizeof status,
                     status_out->struct_size);

@@ -5,6 +5,7 @@
 #include "core/fetch.h"
 #include "core/persist.h"
 #include "core/propose.h"
+#include "core/read.h"
 
 #define KIB ((size_t)1024)
 #define MIB (KIB * KIB)
@@ -110,6 +111,7 @@ static void node_init(struct craft_node *node, const craft_config *config,
     craft_log_init(&node->log, &node->config.allocator, spare);
     craft_random_init(&node->random, config->seed, config->id);
     craft_elect_redraw(node);
+    craft_read_init(node);
     node->out.message.struct_size = (uint32_t)sizeof(craft_message);
     node->out.message.group = config->group;
     node->out.message.from = config->id;
@@ -153,6 +155,7 @@ CRAFT_INTERNAL void craft_node_destroy(struct craft_node *node)
         craft_persist_free(node);
     }
     craft_propose_free(node);
+    craft_read_free(node);
     craft_fetch_free(node);
     if (node->health.levels != NULL) {
         craft_memory_free(&allocator, node->health.levels,

@@ -67,6 +67,13 @@ enum codec_offset {
     CODEC_AT_TIMEOUT_NOW_LAST_TERM = 64,
     CODEC_TIMEOUT_NOW_LEN = 72,
 
+    CODEC_AT_READ_QUESTION = 56,
+    CODEC_READ_LEN = 64,
+
+    CODEC_AT_READ_REPLY_QUESTION = 56,
+    CODEC_AT_READ_REPLY_INDEX = 64,
+    CODEC_READ_REPLY_LEN = 72,
+
     /* an entry in the body of an append, from its own beginning */
     CODEC_AT_ENTRY_TERM = 0,
     CODEC_AT_ENTRY_KIND = 8,        /* u32, then u32 data_len */

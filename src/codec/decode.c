@@ -76,6 +76,13 @@ static int codec_get_timeout_now(craft_timeout_now *order, const uint8_t *data)
     return CRAFT_OK;
 }
 
+static int codec_get_read_reply(craft_read_reply *reply, const uint8_t *data)
+{
+    reply->question = craft_load64(data + CODEC_AT_READ_REPLY_QUESTION);
+    reply->index = craft_load64(data + CODEC_AT_READ_REPLY_INDEX);
+    return CRAFT_OK;
+}
+
 /* The entries themselves come later: see codec_get_entries(). */
 static int codec_get_append(craft_append *append, const uint8_t *data,
                             size_t body_len)
@@ -125,6 +132,13 @@ static int codec_get_fixed(craft_message *message, const uint8_t *data,
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         rv = codec_get_u32(&message->as.vote_reply.granted,
                            data + CODEC_AT_VOTE_REPLY_GRANTED);
+        break;
+    case CRAFT_MESSAGE_READ:
+        message->as.read.question = craft_load64(data + CODEC_AT_READ_QUESTION);
+        rv = CRAFT_OK;
+        break;
+    case CRAFT_MESSAGE_READ_REPLY:
+        rv = codec_get_read_reply(&message->as.read_reply, data);
         break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         rv = codec_get_timeout_now(&message->as.timeout_now, data);

@@ -12,6 +12,8 @@ static size_t codec_struct_size_min(uint32_t kind)
         [CRAFT_MESSAGE_APPEND] = sizeof(craft_append),
         [CRAFT_MESSAGE_APPEND_REPLY] = sizeof(craft_append_reply),
         [CRAFT_MESSAGE_TIMEOUT_NOW] = sizeof(craft_timeout_now),
+        [CRAFT_MESSAGE_READ] = sizeof(craft_read_request),
+        [CRAFT_MESSAGE_READ_REPLY] = sizeof(craft_read_reply),
         [CRAFT_MESSAGE_PRE_VOTE] = sizeof(craft_vote),
         [CRAFT_MESSAGE_PRE_VOTE_REPLY] = sizeof(craft_vote_reply),
     };
@@ -111,6 +113,12 @@ static void codec_put_timeout_now(uint8_t *data, const craft_timeout_now *order)
     craft_store64(data + CODEC_AT_TIMEOUT_NOW_LAST_TERM, order->last_term);
 }
 
+static void codec_put_read_reply(uint8_t *data, const craft_read_reply *reply)
+{
+    craft_store64(data + CODEC_AT_READ_REPLY_QUESTION, reply->question);
+    craft_store64(data + CODEC_AT_READ_REPLY_INDEX, reply->index);
+}
+
 static void codec_put_entries(uint8_t *data, const craft_append *append)
 {
     const craft_entry *entry = append->entries;
@@ -185,6 +193,12 @@ int craft_message_encode(const craft_message *message, uint8_t *data,
     case CRAFT_MESSAGE_VOTE_REPLY:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         codec_put_vote_reply(data, &message->as.vote_reply);
+        break;
+    case CRAFT_MESSAGE_READ:
+        craft_store64(data + CODEC_AT_READ_QUESTION, message->as.read.question);
+        break;
+    case CRAFT_MESSAGE_READ_REPLY:
+        codec_put_read_reply(data, &message->as.read_reply);
         break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         codec_put_timeout_now(data, &message->as.timeout_now);

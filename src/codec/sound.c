@@ -14,6 +14,10 @@ CRAFT_INTERNAL uint32_t craft_codec_fixed_len(uint32_t kind)
     case CRAFT_MESSAGE_VOTE_REPLY:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         return CODEC_VOTE_REPLY_LEN;
+    case CRAFT_MESSAGE_READ:
+        return CODEC_READ_LEN;
+    case CRAFT_MESSAGE_READ_REPLY:
+        return CODEC_READ_REPLY_LEN;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         return CODEC_TIMEOUT_NOW_LEN;
     case CRAFT_MESSAGE_APPEND:
@@ -105,6 +109,12 @@ CRAFT_INTERNAL int craft_codec_is_sound(const craft_message *message)
     case CRAFT_MESSAGE_VOTE_REPLY:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         return message->as.vote_reply.granted <= 1;
+    case CRAFT_MESSAGE_READ:
+        return message->as.read.question < CRAFT_NUMBER_MAX;
+    case CRAFT_MESSAGE_READ_REPLY:
+        return message->as.read_reply.question < CRAFT_NUMBER_MAX &&
+               message->as.read_reply.index != 0 &&
+               message->as.read_reply.index < CRAFT_NUMBER_MAX;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         return codec_timeout_now_is_sound(message);
     case CRAFT_MESSAGE_APPEND:

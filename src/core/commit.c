@@ -37,6 +37,10 @@ CRAFT_HOT void craft_commit_settle(struct craft_node *node)
      * still overwrite it. */
     if (index > node->commit_index &&
         index >= node->replication.first_of_term) {
+        if (CRAFT_UNLIKELY(node->commit_index <
+                           node->replication.first_of_term)) {
+            craft_changed(node, CRAFT_FACT_READS); /* they waited for that */
+        }
         craft_commit_raise(node, index);
     }
 }

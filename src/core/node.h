@@ -27,25 +27,27 @@ enum craft_consequence {
     CRAFT_SETTLE_CONFIGURATION = 1u << 1,
     CRAFT_SETTLE_ELECTION = 1u << 2,
     CRAFT_SETTLE_COMMIT = 1u << 3,
-    CRAFT_SETTLE_TRANSFER = 1u << 4,
-    CRAFT_SETTLE_HEALTH = 1u << 5,
-    CRAFT_SETTLE_TIME = 1u << 6,
-    CRAFT_SETTLE_ALL = (1u << 7) - 1u,
+    CRAFT_SETTLE_READS = 1u << 4,
+    CRAFT_SETTLE_TRANSFER = 1u << 5,
+    CRAFT_SETTLE_HEALTH = 1u << 6,
+    CRAFT_SETTLE_TIME = 1u << 7,
+    CRAFT_SETTLE_ALL = (1u << 8) - 1u,
 
-    CRAFT_TIDY_MEMORY = 1u << 7, /* between hooks only */
+    CRAFT_TIDY_MEMORY = 1u << 8, /* between hooks only */
 
     CRAFT_DERIVE_APPEND = 1u << 16, /* appends and heartbeats of a leader */
     CRAFT_DERIVE_ANSWER = 1u << 17, /* those that promise nothing */
     CRAFT_DERIVE_TELL = 1u << 18,   /* to campaign at once */
-    CRAFT_DERIVE_PERSIST = 1u << 19,
-    CRAFT_DERIVE_VOTE = 1u << 20,  /* requests and grants, when durable */
-    CRAFT_DERIVE_REPLY = 1u << 21, /* of appends, with the durable match */
-    CRAFT_DERIVE_FETCH = 1u << 22,
-    CRAFT_DERIVE_APPLY = 1u << 23,
-    CRAFT_DERIVE_DONE = 1u << 24,
-    CRAFT_DERIVE_EVENT = 1u << 25,
+    CRAFT_DERIVE_READ = 1u << 19,   /* questions and answers about reads */
+    CRAFT_DERIVE_PERSIST = 1u << 20,
+    CRAFT_DERIVE_VOTE = 1u << 21,  /* requests and grants, when durable */
+    CRAFT_DERIVE_REPLY = 1u << 22, /* of appends, with the durable match */
+    CRAFT_DERIVE_FETCH = 1u << 23,
+    CRAFT_DERIVE_APPLY = 1u << 24,
+    CRAFT_DERIVE_DONE = 1u << 25,
+    CRAFT_DERIVE_EVENT = 1u << 26,
     CRAFT_DERIVE_LAST = CRAFT_DERIVE_DONE | CRAFT_DERIVE_EVENT,
-    CRAFT_DERIVE_ALL = ((1u << 26) - 1u) & ~((1u << 16) - 1u),
+    CRAFT_DERIVE_ALL = ((1u << 27) - 1u) & ~((1u << 16) - 1u),
 
     /* None, but stands with them, above all: the delivery loop ends, since the
      * host holds, frees the node, or has pulled an effect. */
@@ -66,6 +68,8 @@ enum craft_fact {
     CRAFT_FACT_VOTES = CRAFT_SETTLE_ELECTION,
     CRAFT_FACT_MATCH = CRAFT_SETTLE_COMMIT,
     CRAFT_FACT_COMMIT = CRAFT_DERIVE_APPLY | CRAFT_DERIVE_DONE,
+    CRAFT_FACT_READS = CRAFT_SETTLE_READS,
+    CRAFT_FACT_QUESTION_OWED = CRAFT_DERIVE_READ,
     CRAFT_FACT_TRANSFER = CRAFT_SETTLE_TRANSFER,
     CRAFT_FACT_TELL_OWED = CRAFT_DERIVE_TELL,
     CRAFT_FACT_REQUEST_ENDED = CRAFT_DERIVE_DONE,
@@ -182,6 +186,30 @@ struct craft_proposals {
     uint32_t len;
 };
 
+/* One read. */
+struct craft_reading {
+    uint64_t token;
+    uint64_t number;   /* of the round, or of the question, that proves it */
+    craft_index index; /* to be applied first; 0 = not known yet */
+};
+
+struct craft_read_queue {
+    struct craft_reading *items; /* ring */
+    uint32_t first;
+    uint32_t len;
+};
+
+/* core/read.c: thesis 6.4. */
+struct craft_reads {
+    struct craft_read_queue waiting;   /* for a proof */
+    struct craft_read_queue confirmed; /* for the state machine */
+    uint32_t max;                      /* of either: power of two, or 0 */
+    uint32_t failed;                   /* of the waiting, the first: in vain */
+    uint64_t next_question;            /* to the leader */
+    uint64_t question;                 /* without an answer; 0 = none is */
+    uint32_t ask_again_ticks;          /* until it is given up */
+};
+
 /* core/transfer.c: thesis 3.10. */
 struct craft_transferring {
     craft_id target; /* of the request that is open; 0 = none is */
@@ -286,6 +314,7 @@ struct craft_node {
     struct craft_replication replication;
     struct craft_following following;
     struct craft_election election;
+    struct craft_reads reads;
     struct craft_transferring transfer;
     struct craft_fetching fetching;
     struct craft_health health;

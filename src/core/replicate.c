@@ -30,18 +30,24 @@ CRAFT_INTERNAL void craft_replicate_elapse(struct craft_node *node,
     }
 }
 
+CRAFT_INTERNAL void craft_replicate_round(struct craft_node *node)
+{
+    CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_LEADER);
+    node->replication.round++;
+    node->peers.want_heartbeat = node->peers.all;
+    craft_changed(node, CRAFT_FACT_PEER_WANTS);
+}
+
 CRAFT_INTERNAL void craft_replicate_tick(struct craft_node *node)
 {
     if (node->replication.elapsed_ticks < node->config.heartbeat_ticks) {
         return;
     }
     node->replication.elapsed_ticks = 0;
-    node->replication.round++;
-    node->peers.want_heartbeat = node->peers.all;
+    craft_replicate_round(node);
     for (uint32_t i = 0; i < node->peers.len; i++) {
         node->peers.slots[i].paused = 0; /* the question may be lost */
     }
-    craft_changed(node, CRAFT_FACT_PEER_WANTS);
 }
 
 CRAFT_INTERNAL uint32_t craft_replicate_due(const struct craft_node *node)
@@ -192,6 +198,10 @@ CRAFT_INTERNAL void craft_replicate_on_reply(struct craft_node *node,
     peer->silent_ticks = 0;
     if (message->round > peer->round) {
         peer->round = message->round;
+        if (CRAFT_UNLIKELY((node->reads.waiting.len | node->peers.reading) !=
+                           0)) {
+            craft_changed(node, CRAFT_FACT_READS);
+        }
     }
     if (CRAFT_UNLIKELY(reply->rejected != 0)) {
         reply_rejected(node, slot, reply);

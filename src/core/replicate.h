@@ -19,6 +19,9 @@
 /* A leadership begins; the no-op is the next entry. */
 CRAFT_INTERNAL void craft_replicate_begin(struct craft_node *node);
 
+/* A round of appends begins: heartbeats for all. */
+CRAFT_INTERNAL void craft_replicate_round(struct craft_node *node);
+
 /* Ticks passed: heartbeats when it is time. */
 CRAFT_INTERNAL void craft_replicate_tick(struct craft_node *node);
 CRAFT_INTERNAL void craft_replicate_elapse(struct craft_node *node,

@@ -7,6 +7,7 @@
 #include "core/health.h"
 #include "core/persist.h"
 #include "core/propose.h"
+#include "core/read.h"
 #include "core/replicate.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
@@ -67,7 +68,8 @@ static bool fetch_derive(struct craft_node *node)
 
 static bool done_derive(struct craft_node *node)
 {
-    return craft_transfer_derive_done(node) || craft_propose_derive(node);
+    return craft_transfer_derive_done(node) || craft_read_derive_done(node) ||
+           craft_propose_derive(node);
 }
 
 /* What comes last, also of a node that stopped or halted. */
@@ -93,6 +95,7 @@ static inline void stages(struct craft_node *node)
                CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_TELL, craft_transfer_derive,
                CRAFT_EFFECT_SEND) ||
+        !stage(node, CRAFT_DERIVE_READ, craft_read_derive, CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_PERSIST, craft_persist_derive,
                CRAFT_EFFECT_PERSIST) ||
         !stage(node, CRAFT_DERIVE_VOTE, craft_elect_derive,

@@ -3,6 +3,7 @@
 #include "core/follow.h"
 #include "core/health.h"
 #include "core/propose.h"
+#include "core/read.h"
 #include "core/replicate.h"
 #include "engine/engine.h"
 
@@ -21,6 +22,7 @@ static void leader_set(struct craft_node *node, craft_id leader)
         return;
     }
     node->standing.leader = leader;
+    craft_read_reset(node);
     if (node->transfer.target != 0) {
         craft_changed(node, CRAFT_FACT_TRANSFER);
     }
@@ -35,6 +37,7 @@ static void term_set(struct craft_node *node, craft_term term)
     node->standing.term = term;
     craft_elect_reset(node);
     craft_follow_reset(node);
+    craft_read_reset(node);
     craft_peers_clear(&node->peers);
     craft_health_tell(node, CRAFT_EVENT_TERM, 0, 0);
 }

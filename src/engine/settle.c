@@ -4,6 +4,7 @@
 #include "core/fetch.h"
 #include "core/health.h"
 #include "core/persist.h"
+#include "core/read.h"
 #include "core/replicate.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
@@ -52,6 +53,14 @@ static void settle_election(struct craft_node *node)
         craft_when_durable(node, CRAFT_SETTLE_ELECTION); /* its own vote */
         break;
     }
+}
+
+static void settle_reads(struct craft_node *node)
+{
+    if (craft_read_wants_round(node)) {
+        craft_replicate_round(node);
+    }
+    craft_read_settle(node);
 }
 
 static void settle_transfer(struct craft_node *node)
@@ -106,6 +115,9 @@ static void settle_all(struct craft_node *node)
             break;
         case CRAFT_SETTLE_COMMIT:
             craft_commit_settle(node);
+            break;
+        case CRAFT_SETTLE_READS:
+            settle_reads(node);
             break;
         case CRAFT_SETTLE_TRANSFER:
             settle_transfer(node);

@@ -3,6 +3,7 @@
 #include "core/elect.h"
 #include "core/follow.h"
 #include "core/health.h"
+#include "core/read.h"
 #include "core/replicate.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
@@ -22,6 +23,7 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
         [CRAFT_MESSAGE_PRE_VOTE]       = craft_elect_on_pre_vote,
         [CRAFT_MESSAGE_APPEND]         = craft_follow_on_append,
         [CRAFT_MESSAGE_TIMEOUT_NOW]    = craft_transfer_on_timeout_now,
+        [CRAFT_MESSAGE_READ_REPLY]     = craft_read_on_reply,
     },
     [CRAFT_ROLE_PRE_CANDIDATE] = {
         [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
@@ -36,6 +38,7 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
     [CRAFT_ROLE_LEADER] = {
         [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
         [CRAFT_MESSAGE_APPEND_REPLY]   = craft_replicate_on_reply,
+        [CRAFT_MESSAGE_READ]           = craft_read_on_request,
     },
 };
 /* clang-format on */
@@ -72,6 +75,20 @@ CRAFT_COLD static int timeout_now_check(const craft_message *message)
                : 0;
 }
 
+CRAFT_COLD static int read_check(const craft_message *message)
+{
+    const craft_read_reply *reply = &message->as.read_reply;
+
+    if (message->kind == CRAFT_MESSAGE_READ) {
+        return message->as.read.question < CRAFT_NUMBER_MAX ? 0
+                                                            : CRAFT_ERR_MESSAGE;
+    }
+    return reply->index == 0 ||
+                   (reply->index | reply->question) >= CRAFT_NUMBER_MAX
+               ? CRAFT_ERR_MESSAGE
+               : 0;
+}
+
 static int message_check(const struct craft_node *node,
                          const craft_message *message)
 {
@@ -94,6 +111,9 @@ static int message_check(const struct craft_node *node,
         return message->as.vote_reply.granted > 1 ? CRAFT_ERR_MESSAGE : 0;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         return timeout_now_check(message);
+    case CRAFT_MESSAGE_READ:
+    case CRAFT_MESSAGE_READ_REPLY:
+        return read_check(message);
     case CRAFT_MESSAGE_APPEND:
         return 0; /* step_append() */
     case CRAFT_MESSAGE_APPEND_REPLY:

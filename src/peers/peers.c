@@ -114,6 +114,8 @@ CRAFT_INTERNAL void craft_peers_clear(struct craft_peers *peers)
     peers->refuse_append = 0;
     peers->answer_pre = 0;
     peers->grant_pre = 0;
+    peers->reading = 0;
+    peers->answer_read = 0;
     peers->turned = 0;
     peers->granted = 0;
     peers->refused = 0;

@@ -19,6 +19,12 @@ struct craft_peer {
     craft_index match_index; /* durable there and equal to this log */
     craft_index next_index;  /* next entry to send */
     uint64_t round;          /* the last one answered */
+
+    /* What it asked about reads (thesis 6.4); see the words below. */
+    uint64_t read_question;
+    uint64_t read_round;    /* that proves the answer */
+    craft_index read_index; /* the answer; 0 = not known yet */
+
     /*
      * In flight, in two generations: older ones end at or before `mark`. A
      * match that reaches the mark frees them and makes the newer ones the
@@ -62,6 +68,8 @@ struct craft_peers {
     uint64_t refuse_append;  /* to be told: an append of an old term is */
     uint64_t answer_pre;     /* to be told: a pre-vote is granted or not */
     uint64_t grant_pre;      /* of those: it is */
+    uint64_t reading;        /* asked about reads, and wait */
+    uint64_t answer_read;    /* are to be answered */
 
     uint64_t turned; /* began to probe or to replicate: to be told */
 

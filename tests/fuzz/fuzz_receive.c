@@ -119,6 +119,13 @@ static void payload_make(struct ops *ops, craft_message *message,
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         message->as.vote_reply.granted = fuzz_byte(in) % 8 < 6;
         break;
+    case CRAFT_MESSAGE_READ:
+        message->as.read.question = number(in, 3);
+        break;
+    case CRAFT_MESSAGE_READ_REPLY:
+        message->as.read_reply.question = number(in, 3);
+        message->as.read_reply.index = number(in, status->last_index);
+        break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         message->as.timeout_now.last_index = number(in, status->last_index);
         message->as.timeout_now.last_term = number(in, status->last_term);
@@ -151,7 +158,7 @@ static craft_message message_make(struct ops *ops, struct body *body)
     memset(&message, 0, sizeof message);
     memset(body, 0, sizeof *body);
     message.struct_size = sizeof message;
-    message.kind = how < 240 ? 1 + how % 7 : how % 16;
+    message.kind = how < 234 ? 1 + how % 9 : how % 16;
     message.group = how == 250 ? 8 : 7;
     message.from = sender(ops);
     message.to = how == 251 ? message.from : status.id;

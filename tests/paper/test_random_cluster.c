@@ -44,6 +44,7 @@ enum fault {
     FAULT_CAMPAIGN,
     FAULT_UNREACHABLE,
     FAULT_TRANSFER,
+    FAULT_READ,
     FAULT_INSIDE,
     FAULT_BURST,
     FAULT_COUNT
@@ -299,6 +300,8 @@ static void step_odd(struct run *run, uint32_t position)
         }
     } else if (chance(run, FAULT_CAMPAIGN, 200)) {
         (void)cluster_campaign(run->cluster, position);
+    } else if (chance(run, FAULT_READ, 500)) {
+        (void)cluster_read(run->cluster, position);
     } else if (chance(run, FAULT_TRANSFER, 300)) {
         uint32_t target = draw(run, run->cluster->options.nodes + 1);
 

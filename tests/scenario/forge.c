@@ -95,6 +95,17 @@ static void take_timeout_now(struct words *words, craft_message *message)
     (void)words_place(words, "last", &order->last_index, &order->last_term);
 }
 
+static void take_read(struct words *words, craft_message *message)
+{
+    message->as.read.question = words_number(words, "question", 1);
+}
+
+/* The question is set when the addressee is known. */
+static void take_read_reply(struct words *words, craft_message *message)
+{
+    message->as.read_reply.index = words_number(words, "index", 0);
+}
+
 static void take_append(struct words *words, craft_message *message)
 {
     craft_append *append = &message->as.append;
@@ -129,6 +140,8 @@ static const struct payload payloads[] = {
     {"pre_vote", CRAFT_MESSAGE_PRE_VOTE, take_vote},
     {"pre_vote_reply", CRAFT_MESSAGE_PRE_VOTE_REPLY, take_vote_reply},
     {"timeout_now", CRAFT_MESSAGE_TIMEOUT_NOW, take_timeout_now},
+    {"read", CRAFT_MESSAGE_READ, take_read},
+    {"read_reply", CRAFT_MESSAGE_READ_REPLY, take_read_reply},
     {"append", CRAFT_MESSAGE_APPEND, take_append},
     {"append_reply", CRAFT_MESSAGE_APPEND_REPLY, take_append_reply},
 };
@@ -184,16 +197,13 @@ static void tell_received(struct story *story, uint32_t to, uint32_t from,
                           const craft_message *message)
 {
     char line[2048];
-    const char *at;
 
     (void)craft_describe_message(message, line, sizeof line);
-    at = strstr(line, " -> ");
-    at = at != NULL ? strchr(at + 4, ' ') : NULL;
     if (from == 0) {
-        story_tell(story, "%u <- id %llu%s", to,
-                   (unsigned long long)message->from, at != NULL ? at : "");
+        story_tell(story, "%u <- id %llu %s", to,
+                   (unsigned long long)message->from, tell_payload(line));
     } else {
-        story_tell(story, "%u <- %u%s", to, from, at != NULL ? at : "");
+        story_tell(story, "%u <- %u %s", to, from, tell_payload(line));
     }
 }
 
@@ -224,6 +234,10 @@ void forge_recv(struct story *story, struct words *words)
     take_payload(words, &message);
     if (message.kind == CRAFT_MESSAGE_APPEND) {
         entries = message.as.append.entries;
+    }
+    if (message.kind == CRAFT_MESSAGE_READ_REPLY) {
+        message.as.read_reply.question =
+            words_number(words, "question", story->questions[node->position]);
     }
     take_header(words, &message);
     if (!hostile && (from == 0 || !story->cluster->nodes[from].puppet)) {

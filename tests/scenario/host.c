@@ -131,6 +131,20 @@ void host_campaign(struct story *story, struct words *words)
     }
 }
 
+void host_read(struct story *story, struct words *words)
+{
+    struct cluster_node *node = story_up(story, words);
+    craft_command name = {NULL, 0, 0};
+    uint8_t *made = take_command(words, &name);
+
+    if (story_ready(story, words)) {
+        note_commands(story, &name, 1);
+        story_result(story, node->position,
+                     cluster_read(story->cluster, node->position));
+    }
+    free(made);
+}
+
 void host_transfer(struct story *story, struct words *words)
 {
     static const craft_command name = {(const uint8_t *)"transfer", 8, 1};

@@ -429,6 +429,7 @@ void story_forget(struct story *story)
     memset(story->inside, 0, sizeof story->inside);
     memset(story->seen, 0, sizeof story->seen);
     memset(story->rounds, 0, sizeof story->rounds);
+    memset(story->questions, 0, sizeof story->questions);
 }
 
 void story_end(struct story *story)

@@ -65,6 +65,7 @@ struct story {
     struct story_seen seen[CLUSTER_NODES_MAX + 1];
     /* The last that each sent to each. */
     uint64_t rounds[CLUSTER_NODES_MAX + 1][CLUSTER_NODES_MAX + 1];
+    uint64_t questions[CLUSTER_NODES_MAX + 1]; /* the last of each */
     char **commands; /* what token t + 1 proposed, as told */
     size_t commands_len;
     struct story_inside inside[STORY_INSIDE_MAX];
@@ -126,7 +127,10 @@ void tell_message(const struct story *story,
                   const struct cluster_message *message, char *text,
                   size_t size);
 void tell_kind(uint32_t kind, char *text, size_t size); /* of a message */
-const char *tell_error(int error);                      /* without CRAFT_ERR_ */
+/* What craft_describe_message() wrote, without `FROM -> TO ` and the numbers of
+ * questions, which are drawn. */
+const char *tell_payload(char *line);
+const char *tell_error(int error); /* without CRAFT_ERR_ */
 const char *tell_role(uint32_t role);
 const char *tell_ending(int ending);
 const char *tell_result(int result); /* of a request */

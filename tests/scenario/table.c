@@ -27,6 +27,8 @@ static const struct command commands[] = {
     {"tick", "N|(N, ..)|all [TICKS]", "time passes for these [1]", host_tick,
      true},
     {"campaign", "N", "craft_campaign()", host_campaign, true},
+    {"read", "N \"NAME\"", "a linearizable read; its end is told by that name",
+     host_read, true},
     {"transfer", "N [TARGET]",
      "hand leadership over; its end is told as that of \"transfer\"",
      host_transfer, true},
@@ -256,6 +258,8 @@ static const char puppets[] =
     "| vote, pre_vote | `last=INDEX@TERM` `flags=N` |\n"
     "| vote_reply, pre_vote_reply | `granted` or `refused`; `granted=N` |\n"
     "| timeout_now | `last=INDEX@TERM` |\n"
+    "| read | `question=N` |\n"
+    "| read_reply | `question=N` [the last that N asked] `index=I` |\n"
     "| append | `prev=INDEX@TERM` `commit=I` "
     "`entries=(INDEX@TERM:\"DATA\", INDEX@TERM:noop, "
     "INDEX@TERM:KIND)` |\n"

@@ -53,11 +53,16 @@ void tell_bytes(const uint8_t *bytes, size_t len, char *text, size_t size)
     (void)snprintf(text, size, "%s", line + strlen("apply [0@0 "));
 }
 
-/* craft_describe_message() without `FROM -> TO `. */
-static const char *payload_of(const char *line)
+const char *tell_payload(char *line)
 {
-    const char *at = strstr(line, " -> ");
+    char *at = strstr(line, " question=");
+    size_t len;
 
+    if (at != NULL) {
+        len = strcspn(at + 1, " ") + 1;
+        memmove(at, at + len, strlen(at + len) + 1);
+    }
+    at = strstr(line, " -> ");
     at = at != NULL ? strchr(at + 4, ' ') : NULL;
     return at != NULL ? at + 1 : line;
 }
@@ -66,10 +71,10 @@ void tell_kind(uint32_t kind, char *text, size_t size)
 {
     craft_message message = {.kind = kind};
     char line[LINE_MAX_BYTES];
-    char *name = line;
+    const char *name;
 
     (void)craft_describe_message(&message, line, sizeof line);
-    name += payload_of(line) - line;
+    name = tell_payload(line);
     (void)snprintf(text, size, "%.*s", (int)strcspn(name, " "), name);
 }
 
@@ -81,7 +86,7 @@ void tell_message(const struct story *story,
 
     (void)story;
     cluster_describe(message, line, sizeof line);
-    (void)snprintf(text, size, "%s", payload_of(line));
+    (void)snprintf(text, size, "%s", tell_payload(line));
 }
 
 /* ----------------------------------------------------------------- effects */
@@ -96,11 +101,14 @@ static void tell_send(struct story *story, uint32_t from,
     (void)craft_describe_message(message, line, sizeof line);
     if (to == 0) {
         story_tell(story, "%u -> id %llu %s", from,
-                   (unsigned long long)message->to, payload_of(line));
+                   (unsigned long long)message->to, tell_payload(line));
         return;
     }
     story->rounds[from][to] = message->round;
-    story_tell(story, "%u -> %u %s%s", from, to, payload_of(line),
+    if (message->kind == CRAFT_MESSAGE_READ) {
+        story->questions[from] = message->as.read.question;
+    }
+    story_tell(story, "%u -> %u %s%s", from, to, tell_payload(line),
                cut ? " (cut)" : "");
 }
 
@@ -128,7 +136,7 @@ static const char *stalled(uint32_t mode)
 const char *tell_result(int result)
 {
     static const char *const names[] = {"ok", "superseded", "unknown",
-                                        "timeout"};
+                                        "timeout", "retry"};
 
     return result >= 0 && (size_t)result < sizeof names / sizeof names[0]
                ? names[result]

@@ -378,6 +378,30 @@ int cluster_campaign(struct cluster *cluster, uint32_t position)
     return rv;
 }
 
+int cluster_read(struct cluster *cluster, uint32_t position)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    uint64_t token = token_make(cluster, node);
+    struct cluster_input input;
+    int rv;
+
+    cluster->tokens[token - 1].is_read = true;
+    cluster->tokens[token - 1].read_at = cluster->committed.len;
+    if (cluster->trace) {
+        (void)fprintf(stderr, "read %u token=%llu\n", position,
+                      (unsigned long long)token);
+    }
+    input = cluster_enter(node, true);
+    do {
+        rv = craft_read(node->node, token);
+    } while (cluster_again(&input, rv));
+    if (rv != 0) {
+        token_refused(cluster, token);
+    }
+    cluster_leave(input);
+    return rv;
+}
+
 int cluster_transfer(struct cluster *cluster, uint32_t position,
                      uint32_t target)
 {
@@ -394,7 +418,9 @@ int cluster_transfer(struct cluster *cluster, uint32_t position,
                       target, (unsigned long long)token);
     }
     input = cluster_enter(node, true);
-    rv = craft_transfer(node->node, id, token);
+    do {
+        rv = craft_transfer(node->node, id, token);
+    } while (cluster_again(&input, rv));
     if (rv != 0) {
         token_refused(cluster, token);
     }

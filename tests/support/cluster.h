@@ -166,6 +166,8 @@ struct cluster_token {
     craft_index index;
     craft_id transfer;   /* of a transfer: to whom, 0 = to anyone */
     bool is_transfer;    /* and not a command */
+    bool is_read;        /* likewise */
+    craft_index read_at; /* what was committed when the read was taken */
     bool applied;        /* by anyone */
     uint32_t applied_by; /* a bit per position, in the proposer's life */
 };
@@ -291,6 +293,8 @@ int cluster_propose_commands(struct cluster *cluster, uint32_t position,
 uint64_t cluster_last_token(const struct cluster *cluster);
 struct cluster_token *cluster_token(struct cluster *cluster, uint64_t token);
 int cluster_campaign(struct cluster *cluster, uint32_t position);
+/* A read, with a token of its own. */
+int cluster_read(struct cluster *cluster, uint32_t position);
 /* With a token of its own; target: a position, 0 = anyone. */
 int cluster_transfer(struct cluster *cluster, uint32_t position,
                      uint32_t target);

@@ -440,8 +440,30 @@ static void transfer_check(struct cluster_node *node,
     }
 }
 
+/* Its state machine has all that was committed when the read was taken. */
+static void read_check(struct cluster_node *node,
+                       const struct cluster_token *token, int result,
+                       craft_index index)
+{
+    craft_status status = cluster_look(node);
+
+    if (result != CRAFT_RESULT_OK && result != CRAFT_RESULT_RETRY) {
+        cluster_fail(node->cluster, "%u ends a read with %d", node->position,
+                     result);
+    }
+    if (result == CRAFT_RESULT_OK &&
+        (index < token->read_at || status.applied_index < index)) {
+        cluster_fail(node->cluster,
+                     "linearizable reads: %u reads at %llu, index %llu, when "
+                     "%llu was committed",
+                     node->position, LLU(status.applied_index), LLU(index),
+                     LLU(token->read_at));
+    }
+}
+
 static void token_check(struct cluster_node *node,
-                        const struct cluster_token *token, int result)
+                        const struct cluster_token *token, int result,
+                        craft_index index)
 {
     craft_status status = cluster_look(node);
     bool ended =
@@ -459,9 +481,13 @@ static void token_check(struct cluster_node *node,
         transfer_check(node, token, result);
         return;
     }
+    if (token->is_read) {
+        read_check(node, token, result, index);
+        return;
+    }
     if ((result == CRAFT_RESULT_OK && token->applied_by == 0) ||
         (result == CRAFT_RESULT_SUPERSEDED && token->applied) ||
-        result == CRAFT_RESULT_TIMEOUT ||
+        result == CRAFT_RESULT_TIMEOUT || result == CRAFT_RESULT_RETRY ||
         (result == CRAFT_RESULT_UNKNOWN) != ended) {
         cluster_fail(node->cluster, "%u ends a token with %d, which is wrong",
                      node->position, result);
@@ -482,7 +508,7 @@ static void on_done(void *host, uint64_t token, int result, craft_index index)
         cluster_fail(cluster, "%u ends token %llu, never given", node->position,
                      LLU(token));
     }
-    token_check(node, &cluster->tokens[token - 1], result);
+    token_check(node, &cluster->tokens[token - 1], result, index);
     cluster->tokens[token - 1].state = CLUSTER_TOKEN_ENDED;
     cluster->tokens[token - 1].result = result;
     cluster->tokens[token - 1].index = index;

@@ -36,6 +36,9 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
         sum = add(sum, peer->match_index);
         sum = add(sum, peer->next_index);
         sum = add(sum, peer->round);
+        sum = add(sum, peer->read_question);
+        sum = add(sum, peer->read_round);
+        sum = add(sum, peer->read_index);
         sum = add(sum, peer->mark);
         sum = add(sum, peer->older_bytes);
         sum = add(sum, peer->newer_bytes);
@@ -57,6 +60,8 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
     sum = add(sum, peers->refuse_append);
     sum = add(sum, peers->answer_pre);
     sum = add(sum, peers->grant_pre);
+    sum = add(sum, peers->reading);
+    sum = add(sum, peers->answer_read);
     sum = add(sum, peers->granted);
     sum = add(sum, peers->refused);
     for (uint32_t i = 0; i < peers->strangers_len; i++) {
@@ -65,6 +70,30 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
         sum = add(sum, peers->strangers[i].granted);
     }
     return sum;
+}
+
+static uint32_t add_read_queue(uint32_t sum, const struct craft_reads *reads,
+                               const struct craft_read_queue *queue)
+{
+    for (uint32_t i = 0; i < queue->len; i++) {
+        const struct craft_reading *reading =
+            &queue->items[(queue->first + i) & (reads->max - 1)];
+
+        sum = add(sum, reading->token);
+        sum = add(sum, reading->number);
+        sum = add(sum, reading->index);
+    }
+    return add(sum, queue->len);
+}
+
+static uint32_t add_reads(uint32_t sum, const struct craft_reads *reads)
+{
+    sum = add_read_queue(sum, reads, &reads->waiting);
+    sum = add_read_queue(sum, reads, &reads->confirmed);
+    sum = add(sum, reads->failed);
+    sum = add(sum, reads->next_question);
+    sum = add(sum, reads->question);
+    return add(sum, reads->ask_again_ticks);
 }
 
 static uint32_t add_transfer(uint32_t sum,
@@ -207,6 +236,7 @@ uint32_t node_digest(const craft_node *node)
     sum = add_log(sum, &node->log);
     sum = add_peers(sum, &node->peers);
     sum = add_transfer(sum, &node->transfer);
+    sum = add_reads(sum, &node->reads);
     sum = add_configuration(sum, node->configuration);
     sum = add_persistence(sum, &node->persist);
     sum = add_requests(sum, node);

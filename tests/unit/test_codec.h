@@ -36,6 +36,8 @@ enum golden {
     GOLDEN_PRE_VOTE,
     GOLDEN_PRE_VOTE_REPLY,
     GOLDEN_TIMEOUT_NOW,
+    GOLDEN_READ,
+    GOLDEN_READ_REPLY,
     GOLDEN_COUNT
 };
 
@@ -82,6 +84,13 @@ static const char *const golden_hex[GOLDEN_COUNT] = {
         "0107480000000000 0700000000000000 0100000000000000 8877665544332211 "
         "0200000000000000 0500000000000000 0900000000000000 0a00000000000000 "
         "0400000000000000",
+    [GOLDEN_READ] =
+        "0108400000000000 0700000000000000 0100000000000000 8877665544332211 "
+        "0200000000000000 0500000000000000 0900000000000000 2100000000000000",
+    [GOLDEN_READ_REPLY] =
+        "0109480000000000 0700000000000000 0200000000000000 8877665544332211 "
+        "0100000000000000 0500000000000000 0900000000000000 2100000000000000 "
+        "0a00000000000000",
 };
 
 static inline uint8_t hex_digit(char c)
@@ -137,6 +146,26 @@ static inline craft_entry make_entry(craft_index index, craft_term term,
     return entry;
 }
 
+/* Those of a number or two. */
+static inline craft_message golden_short(enum golden which)
+{
+    craft_message message;
+
+    if (which == GOLDEN_TIMEOUT_NOW) {
+        message = golden_header(CRAFT_MESSAGE_TIMEOUT_NOW, 1, 2);
+        message.as.timeout_now.last_index = 10;
+        message.as.timeout_now.last_term = 4;
+    } else if (which == GOLDEN_READ) {
+        message = golden_header(CRAFT_MESSAGE_READ, 1, 2);
+        message.as.read.question = 33;
+    } else {
+        message = golden_header(CRAFT_MESSAGE_READ_REPLY, 2, 1);
+        message.as.read_reply.question = 33;
+        message.as.read_reply.index = 10;
+    }
+    return message;
+}
+
 /* The message of a golden vector; entries: at least 3. */
 static inline craft_message golden_message(enum golden which,
                                            craft_entry *entries)
@@ -161,10 +190,9 @@ static inline craft_message golden_message(enum golden which,
         message.as.vote_reply.granted = 1;
         return message;
     case GOLDEN_TIMEOUT_NOW:
-        message = golden_header(CRAFT_MESSAGE_TIMEOUT_NOW, 1, 2);
-        message.as.timeout_now.last_index = 10;
-        message.as.timeout_now.last_term = 4;
-        return message;
+    case GOLDEN_READ:
+    case GOLDEN_READ_REPLY:
+        return golden_short(which);
     case GOLDEN_ACCEPTED:
         message = golden_header(CRAFT_MESSAGE_APPEND_REPLY, 2, 1);
         message.as.append_reply.match_index = 13;
@@ -285,6 +313,14 @@ static inline void random_message(uint64_t *state, craft_message *message,
     message->term = random_number(state, CRAFT_NUMBER_MAX);
     message->round = random_number(state, CRAFT_NUMBER_MAX) - 1;
     switch (message->kind) {
+    case CRAFT_MESSAGE_READ:
+        message->as.read.question = random_number(state, CRAFT_NUMBER_MAX);
+        break;
+    case CRAFT_MESSAGE_READ_REPLY:
+        message->as.read_reply.question =
+            random_number(state, CRAFT_NUMBER_MAX);
+        message->as.read_reply.index = random_number(state, CRAFT_NUMBER_MAX);
+        break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         message->as.timeout_now.last_index = random_number(state, 1000);
         message->as.timeout_now.last_term =

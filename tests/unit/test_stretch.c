@@ -50,8 +50,9 @@ static void lead_and_fetch(struct rig *rig)
 static struct rig *rig_with_fetch(craft_entry *entries, uint8_t *blob,
                                   size_t blob_max)
 {
-    static const craft_restore restore = {
-        .struct_size = sizeof restore, .term = 1, .commit_hint = 1,
+    static const craft_restore restore = {.struct_size = sizeof restore,
+                                          .term = 1,
+                                          .commit_hint = 1,
                                           .applied_index = 1};
     struct rig *rig = rig_new(1);
 
