@@ -69,6 +69,7 @@ enum craft_error {
     CRAFT_ERR_NOSPACE = -204,      /* this server's disk is full */
     CRAFT_ERR_NOT_VOTER = -205,    /* this server may not campaign */
     CRAFT_ERR_TRANSFER = -206,     /* leadership is being handed over */
+    CRAFT_ERR_TERM = -207,         /* the term is another than expected */
     CRAFT_ERR_FORMAT = -301,       /* bytes that are no message */
     CRAFT_ERR_VERSION = -302,      /* a wire version from the future */
     CRAFT_ERR_ENTRIES = -303,      /* the array for entries is too short */
@@ -618,6 +619,21 @@ CRAFT_API int craft_receive_bytes(craft_node *node, const uint8_t *data,
  */
 CRAFT_API int craft_propose(craft_node *node, const uint8_t *data,
                             size_t data_len, uint64_t token);
+
+/**
+ * The same, if this server leads in that very term: for a caller that decided
+ * what to propose by what it saw while this server led in it, and must not
+ * have it entered by a later leadership.
+ *
+ * @param term  as craft_status.term was then
+ *
+ * @return as craft_propose(), or
+ *   CRAFT_ERR_TERM  another term has begun: look again, decide anew
+ * Since 0.1.
+ */
+CRAFT_API int craft_propose_at(craft_node *node, craft_term term,
+                               const uint8_t *data, size_t data_len,
+                               uint64_t token);
 
 /* One command of craft_propose_many(). Frozen: stands in arrays. */
 typedef struct craft_command {

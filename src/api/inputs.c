@@ -172,6 +172,22 @@ int craft_propose(craft_node *node, const uint8_t *data, size_t data_len,
     return craft_leave(node, rv);
 }
 
+int craft_propose_at(craft_node *node, craft_term term, const uint8_t *data,
+                     size_t data_len, uint64_t token)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    settle_first(node);
+    if (node->standing.role == CRAFT_ROLE_LEADER &&
+        node->standing.term != term) {
+        return craft_leave(node, CRAFT_ERR_TERM);
+    }
+    return craft_propose(node, data, data_len, token);
+}
+
 int craft_campaign(craft_node *node)
 {
     int rv = craft_enter(node);

@@ -24,6 +24,8 @@ static const struct result_text result_texts[] = {
      "this server is no voter and may not campaign"},
     {CRAFT_ERR_TRANSFER, "CRAFT_ERR_TRANSFER",
      "leadership is being handed over: retry at the next leader"},
+    {CRAFT_ERR_TERM, "CRAFT_ERR_TERM",
+     "the term is another than the one expected"},
     {CRAFT_ERR_FORMAT, "CRAFT_ERR_FORMAT", "the bytes are no message"},
     {CRAFT_ERR_VERSION, "CRAFT_ERR_VERSION",
      "the message is of a later version"},

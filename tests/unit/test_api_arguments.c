@@ -53,6 +53,21 @@ static int do_propose_many(craft_node *node)
     return craft_propose_many(node, &command, 1);
 }
 
+static int do_propose_at(craft_node *node)
+{
+    return craft_propose_at(node, 1, NULL, 0, 1);
+}
+
+static int do_read(craft_node *node)
+{
+    return craft_read(node, 1);
+}
+
+static int do_transfer(craft_node *node)
+{
+    return craft_transfer(node, 2, 1);
+}
+
 static int do_unreachable(craft_node *node)
 {
     return craft_peer_unreachable(node, 2);
@@ -74,9 +89,10 @@ static int do_fetched(craft_node *node)
 }
 
 static const input inputs[] = {
-    do_tick,      do_tick_nothing, do_receive,     do_receive_bytes,
-    do_propose,   do_propose_many, craft_campaign, do_unreachable,
-    do_persisted, do_applied,      do_fetched,     craft_hold,
+    do_tick,       do_tick_nothing, do_receive,     do_receive_bytes,
+    do_propose,    do_propose_many, craft_campaign, do_unreachable,
+    do_persisted,  do_applied,      do_fetched,     craft_hold,
+    do_propose_at, do_read,         do_transfer,
 };
 
 #define INPUTS (sizeof inputs / sizeof inputs[0])

@@ -67,6 +67,37 @@ static void a_proposal_meets_the_role_that_was_settled_first(void **state)
     rig_free(rig);
 }
 
+/* What was decided in one leadership is not entered by another; the term that
+ * counts is the one that is settled. */
+static void a_proposal_may_name_its_term(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_message reply;
+
+    (void)state;
+    rig_found(rig, 3);
+    assert_int_equal(craft_propose_at(rig->node, 1, NULL, 0, 1),
+                     CRAFT_ERR_NOT_LEADER);
+    assert_int_equal(craft_campaign(rig->node), 0);
+    rig_run(rig);
+    reply = rig_message(rig, CRAFT_MESSAGE_VOTE_REPLY, 3, 2);
+    reply.as.vote_reply.granted = 1;
+    assert_int_equal(craft_hold(rig->node), 0);
+    assert_int_equal(craft_receive(rig->node, &reply), 0);
+    assert_int_equal(craft_propose_at(rig->node, 1, NULL, 0, 1),
+                     CRAFT_ERR_TERM);
+    assert_int_equal(craft_propose_at(rig->node, 3, NULL, 0, 1),
+                     CRAFT_ERR_TERM);
+    assert_int_equal(craft_propose_at(rig->node, 2, NULL, 1, 1),
+                     CRAFT_ERR_INVALID);
+    assert_int_equal(craft_propose_at(rig->node, 2, NULL, 0, 1), 0);
+    assert_int_equal(craft_release(rig->node), 0);
+    rig_run(rig);
+    assert_int_equal(rig_status(rig).last_index, 3);
+    assert_int_equal(rig_status(rig).tokens_open, 1);
+    rig_free(rig);
+}
+
 static void a_command_over_the_limit_is_invalid(void **state)
 {
     struct rig *rig = rig_new(1);
@@ -536,6 +567,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_leader_takes_proposals),
         cmocka_unit_test(a_proposal_meets_the_role_that_was_settled_first),
+        cmocka_unit_test(a_proposal_may_name_its_term),
         cmocka_unit_test(a_command_over_the_limit_is_invalid),
         cmocka_unit_test(many_commands_are_taken_in_their_order),
         cmocka_unit_test(no_commands_are_no_proposal),
