@@ -16,10 +16,36 @@ struct hole {
 };
 
 static _Alignas(64) unsigned char arenas[SERVERS_MAX][ARENA_SIZE];
+static uint32_t refuse_in;
+static bool refused;
+bool arena_closed;
+
+void arena_refuse(uint32_t n)
+{
+    refuse_in = n;
+    refused = false;
+}
+
+bool arena_refused(void)
+{
+    bool was = refused;
+
+    refused = false;
+    return was;
+}
 
 void *arena_of(uint8_t server)
 {
     return arenas[server];
+}
+
+bool arena_relent(void)
+{
+    bool was = refuse_in == 0;
+
+    refuse_in = 0;
+    refused = false;
+    return was;
 }
 
 static struct arena *head_of(void *arena)
@@ -74,6 +100,16 @@ void *arena_realloc(void *ctx, void *ptr, size_t old_size, size_t new_size)
     void *made = NULL;
 
     if (new_size > 0) {
+        if (arena_closed) {
+            explore_break("memory: none is taken while effects are delivered");
+        }
+        if (refuse_in > 0) {
+            refuse_in--;
+            refused = refuse_in == 0;
+            if (refused) {
+                return NULL;
+            }
+        }
         made = take(arena, rounded(new_size));
         if (ptr != NULL) {
             memcpy(made, ptr, old_size < new_size ? old_size : new_size);

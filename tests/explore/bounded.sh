@@ -19,7 +19,7 @@ run() {
     expect="--expect $states"
     [ -n "${CRAFT_REWRITE:-}" ] && expect=
     # shellcheck disable=SC2086
-    if ! "$explore" "$@" --check-facts 1 $expect >"$scratch/out" 2>&1; then
+    if ! "$explore" "$@" --check-facts 1 --refuse-memory 1 $expect >"$scratch/out" 2>&1; then
         echo "FAILED $name: explore $*"
         cat "$scratch/out"
         failed=1
@@ -30,24 +30,34 @@ run() {
         "$scratch/out") $*"
 }
 
+# wanted CLASS
+wanted() {
+    case $1:$CRAFT_BUILD_DIR in
+    heavy:*) [ -n "${CRAFT_HEAVY:-}" ] ;;
+    large:*/sanitize) [ -n "${CRAFT_HEAVY:-}" ] ;;
+    esac
+}
+
 while read -r first rest; do
-    heavy=
-    if [ "$first" = heavy ]; then
-        heavy='heavy '
+    class=
+    case $first in
+    large | heavy)
+        class="$first "
         first=${rest%% *}
         rest=${rest#* }
-    fi
+        ;;
+    esac
     line="$first $rest"
     case $first in
     '#'* | '') ;;
     *)
-        if [ -z "$heavy" ] || [ -n "${CRAFT_HEAVY:-}" ]; then
+        if wanted "${class% }"; then
             # shellcheck disable=SC2086
             run "$first" $rest
         fi
         ;;
     esac
-    echo "$heavy$line" >>"$scratch/bounds.txt"
+    echo "$class$line" >>"$scratch/bounds.txt"
 done <"$here/bounds.txt"
 
 if [ -n "${CRAFT_REWRITE:-}" ] && [ "$failed" -eq 0 ]; then

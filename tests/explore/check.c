@@ -80,9 +80,13 @@ void check_leaving(const struct world *world, uint8_t server,
         rule(match == 0 || disk->term == message->term,
              "append reply: the term of the match is on the disk");
         for (craft_index i = 1; i <= match && i <= disk->len; i++) {
-            struct thing thing = thing_of(craft_log_entry(&node->log, i));
+            struct thing thing = disk->log[i - 1];
 
-            rule(equal(&thing, &disk->log[i - 1]),
+            if (i >= node->log.first) {
+                thing = thing_of(craft_log_entry(&node->log, i));
+            }
+            rule(thing.term == term_at(&node->log, i) &&
+                     equal(&thing, &disk->log[i - 1]),
                  "append reply: the match on the disk is that of the log");
         }
         break;
@@ -103,32 +107,114 @@ void check_disk(const struct disk *before, const struct disk *after)
          "disk: what is committed stays");
 }
 
+/* ----------------------------------------------------------- state machine */
+
+void check_apply(const struct world *world, uint8_t server,
+                 const craft_node *node, const craft_effect *effect)
+{
+    const struct disk *disk = &world->servers[server].disk;
+    craft_index index = world->servers[server].machine + 1u;
+
+    rule(effect->entries_len > 0 && node->apply.first >= index &&
+             node->apply.last == node->apply.first + effect->entries_len - 1 &&
+             node->apply.last <= node->commit_index,
+         "apply: committed commands, in order, once");
+    if (explore_broken() != NULL || node->apply.last > disk->len) {
+        explore_break("apply: not ahead of the disk");
+        return;
+    }
+    for (; index < node->apply.first; index++) {
+        rule(disk->log[index - 1].what < WHAT_COMMAND,
+             "apply: no command is left out");
+    }
+    for (size_t i = 0; i < effect->entries_len; i++, index++) {
+        const craft_entry *entry = &effect->entries[i];
+        struct thing thing = thing_of(entry);
+
+        rule(entry->index == index && entry->kind == CRAFT_ENTRY_COMMAND &&
+                 entry->data_len == command_len() &&
+                 equal(&thing, &disk->log[index - 1]),
+             "apply: committed commands, in order, once");
+    }
+}
+
+void check_done(struct world *world, uint8_t server, const craft_node *node,
+                const craft_effect *effect)
+{
+    const struct disk *disk = &world->servers[server].disk;
+    uint8_t bit = (uint8_t)(1u << (effect->token - WHAT_COMMAND));
+    craft_index index = effect->index;
+
+    rule((world->history.ended & bit) == 0, "done: a request ends once");
+    world->history.ended |= bit;
+    if (effect->result == CRAFT_RESULT_SUPERSEDED) {
+        world->history.superseded |= bit;
+    } else if (effect->result == CRAFT_RESULT_UNKNOWN) {
+        rule(node->phase == CRAFT_PHASE_HALTED,
+             "done: UNKNOWN is told where a node has halted");
+    } else {
+        rule(index > 0 && index <= world->servers[server].machine,
+             "done: OK is told of what is applied here");
+        rule(index > 0 && index <= disk->len &&
+                 disk->log[index - 1].what == effect->token,
+             "done: OK is told of the very entry");
+    }
+}
+
 /* ------------------------------------------------------------------ steps */
 
-static void check_committed(struct history *history, const struct image *image)
+/* The log of the server's node as it was in that image: what has left memory
+ * is on the disk. [LOG_MAX]; log: may be written. */
+static const struct thing *log_of(const struct world *world, uint8_t server,
+                                  const struct image *image, struct thing *log)
+{
+    const struct disk *disk = &world->servers[server].disk;
+
+    if (image->evicted == 0) {
+        return image->log;
+    }
+    memcpy(log, image->log, sizeof image->log);
+    for (uint8_t i = 0; i < image->evicted; i++) {
+        rule(i < disk->len && disk->log[i].term == log[i].term,
+             "evict: what has left memory is on the disk");
+        log[i] = disk->log[i];
+    }
+    return log;
+}
+
+static void check_committed(struct history *history, const struct image *image,
+                            const struct thing *log)
 {
     for (uint8_t i = 0; i < image->commit && i < LOG_MAX; i++) {
         if (i >= history->committed_len) {
-            history->committed[i] = image->log[i];
+            history->committed[i] = log[i];
             history->committed_in[i] = image->term;
             history->committed_len = (uint8_t)(i + 1);
         }
-        rule(equal(&history->committed[i], &image->log[i]),
+        rule(equal(&history->committed[i], &log[i]),
              "state machine safety: one entry is committed at an index");
     }
 }
 
-static void check_within_life(const struct image *before,
-                              const struct image *after)
+static void check_within_life(const struct world *world, uint8_t server,
+                              const struct image *before)
 {
+    const struct image *after = image_of(world->servers[server].image);
+    struct thing things_before[LOG_MAX];
+    struct thing things_after[LOG_MAX];
+    const struct thing *log_before;
+    const struct thing *log_after;
+
     rule(after->term >= before->term, "a term does not go back");
     rule(after->commit >= before->commit, "commit does not go back");
     if (after->role != CRAFT_ROLE_LEADER) {
         return;
     }
+    log_before = log_of(world, server, before, things_before);
+    log_after = log_of(world, server, after, things_after);
     if (before->role == CRAFT_ROLE_LEADER && before->term == after->term) {
         rule(after->log_len >= before->log_len &&
-                 equal_up_to(before->log, after->log, before->log_len),
+                 equal_up_to(log_before, log_after, before->log_len),
              "leader append-only: a leader keeps its entries");
     }
     rule(after->commit == before->commit ||
@@ -140,15 +226,16 @@ void check_change(struct world *world, uint8_t server, uint32_t before)
 {
     const struct image *image = image_of(world->servers[server].image);
     struct history *history = &world->history;
+    struct thing things[LOG_MAX];
 
     if (image->term > TERMS_MAX || image->log_len > LOG_MAX) {
         explore_break("explore: terms and logs are within the bounds");
         return;
     }
     if (before != 0) {
-        check_within_life(image_of(before), image);
+        check_within_life(world, server, image_of(before));
     }
-    check_committed(history, image);
+    check_committed(history, image, log_of(world, server, image, things));
     if (image->role == CRAFT_ROLE_LEADER) {
         uint8_t *leader = &history->leader_of[image->term];
 
@@ -175,23 +262,30 @@ static uint8_t shorter(uint8_t a, uint8_t b)
     return a < b ? a : b;
 }
 
-static void check_pair(const struct server *a, const struct server *b)
+static void check_pair(const struct world *world, uint8_t a, uint8_t b)
 {
-    const struct image *x = image_of(a->image);
-    const struct image *y = image_of(b->image);
+    const struct image *x = image_of(world->servers[a].image);
+    const struct image *y = image_of(world->servers[b].image);
+    const struct disk *disk = &world->servers[a].disk;
+    const struct disk *other = &world->servers[b].disk;
+    struct thing mine[LOG_MAX];
+    struct thing others[LOG_MAX];
 
-    check_matching(x->log, y->log, shorter(x->log_len, y->log_len));
-    check_matching(a->disk.log, b->disk.log, shorter(a->disk.len, b->disk.len));
+    check_matching(log_of(world, a, x, mine), log_of(world, b, y, others),
+                   shorter(x->log_len, y->log_len));
+    check_matching(disk->log, other->log, shorter(disk->len, other->len));
 }
 
-static void check_leader(const struct world *world, const struct image *image)
+static void check_leader(const struct world *world, uint8_t server)
 {
+    const struct image *image = image_of(world->servers[server].image);
     const struct history *history = &world->history;
+    struct thing things[LOG_MAX];
+    const struct thing *log = log_of(world, server, image, things);
 
     for (uint8_t i = 0; i < history->committed_len; i++) {
         rule(image->term < history->committed_in[i] ||
-                 (i < image->log_len &&
-                  equal(&image->log[i], &history->committed[i])),
+                 (i < image->log_len && equal(&log[i], &history->committed[i])),
              "leader completeness: a leader has all that is committed");
     }
     for (uint8_t i = 0; i < options.servers; i++) {
@@ -200,7 +294,7 @@ static void check_leader(const struct world *world, const struct image *image)
 
         rule(!options.promises || disk->term > image->term ||
                  (match <= disk->len && match <= image->log_len &&
-                  equal_up_to(disk->log, image->log, match)),
+                  equal_up_to(disk->log, log, match)),
              "a match that a leader counts is on that disk");
     }
 }
@@ -235,10 +329,10 @@ void check_world(const struct world *world)
         const struct image *image = image_of(world->servers[i].image);
 
         for (uint8_t j = 0; j < i; j++) {
-            check_pair(&world->servers[i], &world->servers[j]);
+            check_pair(world, i, j);
         }
         if (image->role == CRAFT_ROLE_LEADER) {
-            check_leader(world, image);
+            check_leader(world, i);
         }
     }
     check_majorities(world);

@@ -13,6 +13,10 @@ static void take_send(struct world *world, uint8_t server,
     if (options.check_facts) {
         effects_sum += mix_bytes(1, &letter, sizeof letter); /* in any order */
     }
+    if (telling) {
+        script_sent(&letter, world->flight_len,
+                    world->flight_len < world->budget.flight);
+    }
     if (world->flight_len < world->budget.flight) {
         world->flight[world->flight_len] = letter;
         world->flight_len++;
@@ -46,44 +50,99 @@ static void take_persist(struct server *server, const craft_persist *persist)
     }
 }
 
-static void take_apply(craft_node *node, const craft_effect *effect)
+static void take_fetch(struct server *server, const craft_node *node,
+                       const craft_fetch *wanted)
 {
-    craft_index index = node->apply.index;
+    struct fetch *fetch;
+    uint8_t which = 0;
 
-    for (size_t i = 0; i < effect->entries_len; i++) {
-        const craft_entry *entry = &effect->entries[i];
-
-        index++;
-        if (entry->index != index || entry->kind != CRAFT_ENTRY_COMMAND ||
-            index > node->commit_index) {
-            explore_break("apply: committed commands, in order, once");
-        }
+    while (which < CRAFT_FETCH_COUNT &&
+           node->fetching.stretches[which].ticket != wanted->ticket) {
+        which++;
     }
-    (void)craft_applied(node, index, CRAFT_ENDING_OK);
+    if (!options.fetch || which == CRAFT_FETCH_COUNT ||
+        server->fetches[which].first != 0 || wanted->first > server->disk.len) {
+        explore_break("fetch: what has left memory is on the disk");
+        return;
+    }
+    fetch = &server->fetches[which];
+    fetch->first = (uint8_t)wanted->first;
+    fetch->max = (uint8_t)wanted->entries_max;
+    fetch->len = host_has(server, fetch);
+    memcpy(fetch->things, &server->disk.log[fetch->first - 1],
+           fetch->len * sizeof fetch->things[0]);
+    if (options.check_facts) {
+        effects_sum =
+            mix(effects_sum, (uint64_t)which << 16 |
+                                 (uint64_t)fetch->first << 8 | fetch->max);
+    }
 }
 
-static void take_done(struct world *world, const craft_node *node,
-                      const craft_effect *effect)
+static void take_apply(struct world *world, uint8_t server, craft_node *node,
+                       const craft_effect *effect)
+{
+    craft_index last = node->apply.last;
+
+    check_apply(world, server, node, effect);
+    if (options.check_facts) {
+        effects_sum = mix(effects_sum, node->apply.first << 8 | last);
+    }
+    if (!options.slow_apply) {
+        world->servers[server].machine = (uint8_t)last;
+        (void)craft_applied(node, last, CRAFT_ENDING_OK);
+    }
+}
+
+static void take_done(struct world *world, uint8_t server,
+                      const craft_node *node, const craft_effect *effect)
 {
     if (options.check_facts) {
         effects_sum = mix(effects_sum, effect->token);
+        effects_sum = mix(effects_sum, (uint64_t)effect->result);
     }
-    if (effect->result == CRAFT_RESULT_OK) {
-        const craft_entry *entry;
+    check_done(world, server, node, effect);
+}
 
-        if (effect->index == 0 || effect->index > node->apply.index) {
-            explore_break("done: OK is told of what is applied here");
-            return;
-        }
-        entry = craft_log_entry(&node->log, effect->index);
-        if (entry->kind != CRAFT_ENTRY_COMMAND ||
-            entry->data[0] != effect->token) {
-            explore_break("done: OK is told of the very entry");
-        }
-    } else {
-        world->history.superseded |=
-            (uint8_t)(1u << (effect->token - WHAT_COMMAND));
+static void take_one(struct world *world, uint8_t server, craft_node *node,
+                     const craft_effect *effect)
+{
+    if (node->phase == CRAFT_PHASE_HALTED &&
+        effect->kind != CRAFT_EFFECT_DONE &&
+        effect->kind != CRAFT_EFFECT_EVENT) {
+        explore_break("halted: it says nothing more");
     }
+    switch (effect->kind) {
+    case CRAFT_EFFECT_SEND:
+        take_send(world, server, node, effect->message);
+        break;
+    case CRAFT_EFFECT_PERSIST:
+        take_persist(&world->servers[server], effect->persist);
+        break;
+    case CRAFT_EFFECT_FETCH:
+        take_fetch(&world->servers[server], node, effect->fetch);
+        break;
+    case CRAFT_EFFECT_APPLY:
+        take_apply(world, server, node, effect);
+        break;
+    case CRAFT_EFFECT_DONE:
+        take_done(world, server, node, effect);
+        break;
+    case CRAFT_EFFECT_EVENT:
+        break;
+    default:
+        explore_break("explore: an effect that it does not know");
+        break;
+    }
+}
+
+static bool pull(craft_node *node, craft_effect *effect)
+{
+    int rv;
+
+    arena_closed = true;
+    rv = craft_next_effect(node, effect);
+    arena_closed = false;
+    return rv == 1;
 }
 
 void effects_take(struct world *world, uint8_t server, craft_node *node)
@@ -92,28 +151,10 @@ void effects_take(struct world *world, uint8_t server, craft_node *node)
 
     memset(&effect, 0, sizeof effect);
     effect.struct_size = (uint32_t)sizeof effect;
-    while (craft_next_effect(node, &effect) == 1) {
+    while (pull(node, &effect)) {
         if (telling) {
             tell_effect(server, &effect);
         }
-        switch (effect.kind) {
-        case CRAFT_EFFECT_SEND:
-            take_send(world, server, node, effect.message);
-            break;
-        case CRAFT_EFFECT_PERSIST:
-            take_persist(&world->servers[server], effect.persist);
-            break;
-        case CRAFT_EFFECT_APPLY:
-            take_apply(node, &effect);
-            break;
-        case CRAFT_EFFECT_DONE:
-            take_done(world, node, &effect);
-            break;
-        case CRAFT_EFFECT_EVENT:
-            break;
-        default:
-            explore_break("explore: an effect that it does not know");
-            break;
-        }
+        take_one(world, server, node, &effect);
     }
 }

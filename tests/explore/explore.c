@@ -14,19 +14,23 @@ struct options options = {
                .crashes = 1,
                .duplicates = 0,
                .full_disks = 0,
+               .errors = 0,
+               .breaks = 0,
                .flight = 3,
                .open = 2},
 };
 
 static const char usage[] =
     "usage: explore [OPTION VALUE]...\n"
-    "  --servers N         2 or 3 [2]\n"
+    "  --servers N         1 to 4 [2]\n"
     "  --term N            the highest; the group is founded in 1 [3]\n"
     "  --proposals N       commands offered [1]\n"
     "  --heartbeats N      of leaders, besides those of a new one [1]\n"
     "  --crashes N         with restart from the disk [1]\n"
     "  --duplicates N      messages delivered twice [0]\n"
     "  --full-disks N      records that do not fit [0]\n"
+    "  --errors N          of disks and state machines [0]\n"
+    "  --breaks N          links that break [0]\n"
     "  --flight N          messages under way at once, 1..8 [3]\n"
     "  --open N            tickets open at once, 1..3 [2]\n"
     "  --small-messages 1  one entry in each [0]\n"
@@ -34,7 +38,14 @@ static const char usage[] =
     "  --symmetry 0        do not take renamed servers for the same [1]\n"
     "  --founding 1        begins with the first record open [0]\n"
     "  --lazy 1            effects wait, for any number of inputs [0]\n"
+    "  --held 1            and so does settling [0]\n"
+    "  --steady 1          pre-votes and the like, as by default [0]\n"
+    "  --fetch 1           what is applied leaves memory [0]\n"
+    "  --slow-apply 1      has an ending of its own [0]\n"
+    "  --durable-machine 1 a state machine comes back as it was [0]\n"
     "  --check-facts 1     look for facts that the fingerprint forgets [0]\n"
+    "  --refuse-memory 1   with --check-facts 1: to every input [0]\n"
+    "  --script FILE       the way to what is broken, as a scenario\n"
     "  --states-max N      stop there [0: no]\n"
     "  --expect N          fail unless there are so many states [0: no]\n";
 
@@ -46,15 +57,35 @@ struct option {
 };
 
 static const struct option bytes[] = {
-    {"--servers", &options.servers, 2, SERVERS_MAX},
+    {"--servers", &options.servers, 1, SERVERS_MAX},
     {"--term", &options.budget.term, 1, TERMS_MAX},
     {"--proposals", &options.budget.proposals, 0, LOG_MAX},
     {"--heartbeats", &options.budget.heartbeats, 0, 100},
     {"--crashes", &options.budget.crashes, 0, 100},
     {"--duplicates", &options.budget.duplicates, 0, 100},
     {"--full-disks", &options.budget.full_disks, 0, 100},
+    {"--errors", &options.budget.errors, 0, 100},
+    {"--breaks", &options.budget.breaks, 0, 100},
     {"--flight", &options.budget.flight, 1, BAG_MAX},
     {"--open", &options.budget.open, 1, OPEN_MAX},
+};
+
+static const struct {
+    const char *name;
+    bool *flag;
+} flags[] = {
+    {"--symmetry", &options.symmetry},
+    {"--promises", &options.promises},
+    {"--small-messages", &options.small_messages},
+    {"--founding", &options.founding},
+    {"--lazy", &options.lazy},
+    {"--held", &options.held},
+    {"--steady", &options.steady},
+    {"--fetch", &options.fetch},
+    {"--slow-apply", &options.slow_apply},
+    {"--durable-machine", &options.durable_machine},
+    {"--check-facts", &options.check_facts},
+    {"--refuse-memory", &options.refuse_memory},
 };
 
 static bool option_byte(const char *name, uint64_t value)
@@ -68,34 +99,39 @@ static bool option_byte(const char *name, uint64_t value)
     return false;
 }
 
+static bool option_flag(const char *name, uint64_t value)
+{
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (strcmp(name, flags[i].name) == 0) {
+            *flags[i].flag = value != 0;
+            return value <= 1;
+        }
+    }
+    return false;
+}
+
 static bool option_take(const char *name, const char *text)
 {
     char *end;
-    uint64_t value = strtoull(text, &end, 10);
+    uint64_t value;
 
+    if (strcmp(name, "--script") == 0) {
+        options.script = text;
+        return true;
+    }
+    value = strtoull(text, &end, 10);
     if (*text == '\0' || *end != '\0') {
         return false;
     }
-    if (strcmp(name, "--small-messages") == 0) {
-        options.small_messages = value != 0;
-    } else if (strcmp(name, "--symmetry") == 0) {
-        options.symmetry = value != 0;
-    } else if (strcmp(name, "--check-facts") == 0) {
-        options.check_facts = value != 0;
-    } else if (strcmp(name, "--founding") == 0) {
-        options.founding = value != 0;
-    } else if (strcmp(name, "--lazy") == 0) {
-        options.lazy = value != 0;
-    } else if (strcmp(name, "--promises") == 0) {
-        options.promises = value != 0;
-    } else if (strcmp(name, "--states-max") == 0) {
+    if (strcmp(name, "--states-max") == 0) {
         options.states_max = value;
-    } else if (strcmp(name, "--expect") == 0) {
-        options.expect = value;
-    } else {
-        return option_byte(name, value);
+        return true;
     }
-    return true;
+    if (strcmp(name, "--expect") == 0) {
+        options.expect = value;
+        return true;
+    }
+    return option_byte(name, value) || option_flag(name, value);
 }
 
 int main(int argc, char **argv)

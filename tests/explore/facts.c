@@ -2,11 +2,14 @@
  * A node's facts as one number, under a renaming of the servers.
  *
  * No facts are: addresses and capacities; the generator and the ticks that it
- * drew or that were counted, since a time-out is a step like any other; the
+ * drew or that were counted, since a time-out is a step like any other, but for
+ * how long nobody was heard, in steps; the
  * numbers of tickets, only their order; what a server keeps of its peers from
  * a leadership that ended, which the next one forgets; events, which tell and
- * do nothing; blobs of configurations, of which there is one. The size of the
- * log's array is one: records and messages are split where it wraps.
+ * do nothing; blobs of configurations, of which there is one; the data of what
+ * has left memory. The size of the log's array is one: records and messages
+ * are split where it wraps. So are its segments where entries leave memory,
+ * which they do by the segment.
  */
 #include "explore.h"
 
@@ -38,27 +41,66 @@ uint64_t mix_bytes(uint64_t sum, const void *data, size_t len)
     return mix(sum, word);
 }
 
+static void swap(uint8_t *a, uint8_t *b)
+{
+    uint8_t was = *a;
+
+    *a = *b;
+    *b = was;
+}
+
+/* The next order of the names, as in a dictionary; false after the last. */
+static bool order_next(uint8_t *order, uint8_t len)
+{
+    size_t at = len - 1u;
+    size_t with = len - 1u;
+
+    while (at > 0 && order[at - 1] > order[at]) {
+        at--;
+    }
+    if (at == 0) {
+        return false;
+    }
+    while (order[with] < order[at - 1]) {
+        with--;
+    }
+    swap(&order[at - 1], &order[with]);
+    for (size_t end = len - 1u; at < end; at++, end--) {
+        swap(&order[at], &order[end]);
+    }
+    return true;
+}
+
 void renamings_init(void)
 {
-    static const uint8_t orders[RENAMINGS_MAX][SERVERS_MAX] = {
-        {1, 2, 3}, {2, 1, 3}, {1, 3, 2}, {3, 2, 1}, {2, 3, 1}, {3, 1, 2},
-    };
+    uint8_t order[SERVERS_MAX] = {1, 2, 3, 4};
 
-    renamings = 1;
-    if (options.symmetry) {
-        renamings = options.servers == 2 ? 2 : RENAMINGS_MAX;
+    renamings = 0;
+    do {
+        renamed[renamings][0] = 0;
+        memcpy(&renamed[renamings][1], order, SERVERS_MAX);
+        renamings++;
+    } while (options.symmetry && order_next(order, options.servers));
+}
+
+craft_term term_at(const struct craft_log *log, craft_index index)
+{
+    uint32_t run = log->runs_len;
+
+    while (run > 0 && log->runs[run - 1].first > index) {
+        run--;
     }
-    for (size_t r = 0; r < RENAMINGS_MAX; r++) {
-        renamed[r][0] = 0;
-        memcpy(&renamed[r][1], orders[r], SERVERS_MAX);
-    }
+    return run > 0 ? log->runs[run - 1].term : 0;
 }
 
 static uint64_t add_log(uint64_t sum, const struct craft_log *log)
 {
     sum = mix(sum, log->last);
-    sum = mix(sum, log->mask);
     sum = mix(sum, log->truncated_from);
+    sum = mix(sum, log->first);
+    for (craft_index i = 1; i < log->first; i++) {
+        sum = mix(sum, term_at(log, i));
+    }
     for (craft_index i = log->first; i <= log->last; i++) {
         const craft_entry *entry = craft_log_entry(log, i);
 
@@ -71,6 +113,61 @@ static uint64_t add_log(uint64_t sum, const struct craft_log *log)
     return sum;
 }
 
+/* Of the log's memory, as far as something follows from it. */
+static uint64_t add_blocks(uint64_t sum, const struct craft_block *at)
+{
+    for (; at != NULL; at = at->next) {
+        sum = mix(sum, (uint64_t)at->size << 32 | at->used);
+        sum = mix(sum, at->last_index);
+    }
+    return mix(sum, 0);
+}
+
+/* What was given up since then, and so may still be lent to who began then. */
+static uint64_t add_era(uint64_t sum, const craft_node *node, uint64_t era)
+{
+    uint64_t since = 0;
+
+    for (const struct craft_block *at = node->log.retired; at != NULL;
+         at = at->next) {
+        since += at->retired_era >= era;
+    }
+    return mix(sum, since);
+}
+
+static uint64_t add_memory(uint64_t sum, const craft_node *node)
+{
+    const struct craft_persistence *persist = &node->persist;
+
+    sum = add_blocks(sum, node->log.oldest);
+    sum = add_blocks(sum, node->log.spare);
+    sum = add_blocks(sum, node->log.retired);
+    for (uint64_t t = persist->oldest; t != persist->next; t++) {
+        sum = add_era(sum, node, persist->tickets[t & persist->mask].era);
+    }
+    return node->apply.first != 0 ? add_era(sum, node, node->apply.era) : sum;
+}
+
+/* What is held is used while its last entry has the log's term there. */
+static uint64_t add_fetching(uint64_t sum, const craft_node *node)
+{
+    for (size_t i = 0; i < CRAFT_FETCH_COUNT; i++) {
+        const struct craft_stretch *stretch = &node->fetching.stretches[i];
+
+        sum = mix(sum, stretch->ticket != 0);
+        sum = mix(sum, stretch->first);
+        sum = mix(sum, stretch->last);
+        for (craft_index at = stretch->first;
+             stretch->ticket == 0 && at != 0 && at <= stretch->last; at++) {
+            struct thing thing =
+                thing_of(&stretch->entries[at - stretch->first]);
+
+            sum = mix(sum, (uint64_t)thing.term << 8 | thing.what);
+        }
+    }
+    return mix(sum, node->fetching.failed);
+}
+
 static uint64_t add_peer(uint64_t sum, const struct craft_peer *peer)
 {
     sum = mix(sum, peer->match_index);
@@ -80,6 +177,9 @@ static uint64_t add_peer(uint64_t sum, const struct craft_peer *peer)
     sum = mix(sum, peer->older_bytes);
     sum = mix(sum, peer->newer_bytes);
     sum = mix(sum, (uint64_t)peer->older << 32 | peer->newer);
+    if (options.steady) {
+        sum = mix(sum, peer->silent_ticks);
+    }
     return mix(sum, (uint64_t)peer->progress << 8 | peer->paused);
 }
 
@@ -175,6 +275,16 @@ static uint64_t add_following(uint64_t sum,
     return mix(sum, following->rejection_owed);
 }
 
+/* For how long the disk has ended nothing, of that ticket. */
+static uint64_t add_health(uint64_t sum, const craft_node *node)
+{
+    uint64_t oldest = node->persist.oldest;
+    bool known =
+        node->health.disk_ticket == oldest && oldest != node->persist.next;
+
+    return mix(sum, known ? 1u + node->health.disk_ticks : 0u);
+}
+
 static uint64_t add_standing(uint64_t sum, const craft_node *node,
                              const uint8_t *names)
 {
@@ -183,13 +293,24 @@ static uint64_t add_standing(uint64_t sum, const craft_node *node,
     sum = mix(sum, node->standing.role);
     sum = mix(sum, names[node->election.voted_for]);
     sum = mix(sum, names[node->election.grant_owed_to]);
+    if (options.steady) {
+        sum = add_health(sum, node);
+        sum = mix(sum,
+                  node->election.elapsed_ticks >= node->config.election_ticks);
+    }
+    if (options.held) { /* a time-out may not be settled yet */
+        sum = mix(sum,
+                  node->election.elapsed_ticks >= node->election.timeout_ticks);
+        sum = mix(sum, node->replication.elapsed_ticks >=
+                           node->config.heartbeat_ticks);
+    }
     if (node->standing.role == CRAFT_ROLE_LEADER) {
         sum = mix(sum, node->replication.first_of_term);
     }
     return mix(sum, node->replication.round);
 }
 
-uint64_t facts_of(const craft_node *node, uint8_t renaming)
+static uint64_t facts_but_capacity(const craft_node *node, uint8_t renaming)
 {
     const uint8_t *names = renamed[renaming];
     uint64_t sum = mix(0, names[node->config.id]);
@@ -203,5 +324,37 @@ uint64_t facts_of(const craft_node *node, uint8_t renaming)
     sum = add_log(sum, &node->log);
     sum = add_peers(sum, node, names);
     sum = add_persistence(sum, &node->persist, names);
+    if (options.fetch) {
+        sum = add_fetching(sum, node);
+    }
     return add_requests(sum, node);
+}
+
+uint64_t facts_of(const craft_node *node, uint8_t renaming)
+{
+    uint64_t sum = mix(facts_but_capacity(node, renaming), node->log.mask);
+
+    if (options.fetch) {
+        sum = add_memory(sum, node);
+    }
+    return sum;
+}
+
+uint64_t facts_exact(const craft_node *node)
+{
+    uint64_t sum = facts_but_capacity(node, 0);
+
+    sum = mix(sum, node->random.state);
+    sum = mix(sum, node->election.elapsed_ticks);
+    sum = mix(sum, node->election.timeout_ticks);
+    sum = mix(sum, node->replication.elapsed_ticks);
+    sum = mix(sum, node->persist.next);
+    sum = mix(sum, node->fetching.next_ticket);
+    sum = mix(sum, node->health.pending);
+    sum = mix(sum, node->health.disk_ticket);
+    sum = mix(sum, node->health.disk_ticks);
+    for (size_t i = 0; i < CRAFT_EVENT_KIND_END; i++) {
+        sum = mix(sum, node->health.levels[i].count);
+    }
+    return mix(sum, node->delivery.holds);
 }

@@ -78,7 +78,14 @@ static void image_describe(struct image *image, const craft_node *node)
     image->term = (uint8_t)node->standing.term;
     image->commit = (uint8_t)node->commit_index;
     image->log_len = (uint8_t)node->log.last;
-    image->owes = node->due != 0;
+    image->owes = (node->due & ~(uint32_t)CRAFT_DELIVERY_ENDS) != 0;
+    image->halted = node->phase == CRAFT_PHASE_HALTED;
+    image->awaits_tick = node->persist.full || node->fetching.failed;
+    image->hears = node->standing.leader != 0 &&
+                   node->election.elapsed_ticks < node->config.election_ticks;
+    image->apply_first = (uint8_t)node->apply.first;
+    image->apply_last = (uint8_t)node->apply.last;
+    image->evicted = (uint8_t)(node->log.first - 1);
     image->first_of_term = (uint8_t)node->replication.first_of_term;
     memset(image->match, 0, sizeof image->match);
     for (uint32_t i = 0; i < node->peers.len; i++) {
@@ -87,7 +94,11 @@ static void image_describe(struct image *image, const craft_node *node)
     }
     memset(image->log, 0, sizeof image->log);
     for (craft_index i = 1; i <= node->log.last && i <= LOG_MAX; i++) {
-        image->log[i - 1] = thing_of(craft_log_entry(&node->log, i));
+        struct thing evicted = {(uint8_t)term_at(&node->log, i), WHAT_EVICTED};
+
+        image->log[i - 1] = i < node->log.first
+                                ? evicted
+                                : thing_of(craft_log_entry(&node->log, i));
     }
     for (uint8_t r = 0; r < renamings; r++) {
         image->facts[r] = facts_of(node, r);
@@ -110,7 +121,7 @@ static void image_bytes(struct image *image, uint8_t server)
     memcpy(store + image->bytes, arena_of(server), len_now);
 }
 
-static uint32_t image_add(uint8_t server, const craft_node *node)
+static uint32_t image_add(uint8_t server, craft_node *node)
 {
     const char *broken = craft_check(node);
     struct image *image;
@@ -118,6 +129,7 @@ static uint32_t image_add(uint8_t server, const craft_node *node)
     if (broken != NULL) {
         explore_break(broken);
     }
+    refuse_endings(node);
     len++;
     if (len >= max) {
         max = max * 2 + 4096;
@@ -129,10 +141,41 @@ static uint32_t image_add(uint8_t server, const craft_node *node)
     return len;
 }
 
+/*
+ * The time that passed is no fact: a time-out may come at any moment. But how
+ * long nobody was heard is one, as far as something follows from it: the draw
+ * is the longest, so that this comes before the time-out.
+ */
+void time_forget(craft_node *node)
+{
+    uint32_t least = node->config.election_ticks;
+    uint32_t part = least / SILENCES;
+    bool settled = (node->due & CRAFT_SETTLE_TIME) == 0;
+
+    node->election.timeout_ticks = 2 * least - 1;
+    if (settled ||
+        node->election.elapsed_ticks < node->election.timeout_ticks) {
+        node->election.elapsed_ticks =
+            node->election.elapsed_ticks < least ? 0 : least;
+    }
+    node->health.disk_ticks = node->health.disk_ticks < least
+                                  ? node->health.disk_ticks / part * part
+                                  : least;
+    for (uint32_t i = 0; i < node->peers.len; i++) {
+        uint32_t *silent = &node->peers.slots[i].silent_ticks;
+
+        *silent = *silent < least ? *silent / part * part : least;
+    }
+}
+
 uint32_t image_store(uint8_t server, craft_node *node)
 {
-    uint64_t facts = facts_of(node, 0);
-    uint32_t at = (uint32_t)facts & table_mask;
+    uint64_t facts;
+    uint32_t at;
+
+    time_forget(node);
+    facts = facts_of(node, 0);
+    at = (uint32_t)facts & table_mask;
 
     while (table[at] != 0 && images[table[at]].facts[0] != facts) {
         at = (at + 1) & table_mask;

@@ -45,7 +45,7 @@ static void memos_grow(void)
     memos_mask = mask;
 }
 
-void memo_check(uint64_t before, uint64_t after)
+bool memo_check(uint64_t before, uint64_t after)
 {
     struct memo *memo;
 
@@ -58,10 +58,12 @@ void memo_check(uint64_t before, uint64_t after)
         memo->before = before;
         memo->after = after;
         memos_len++;
+        return true;
     }
     if (memo->after != after) {
         explore_break("explore: the fingerprint forgets a fact of a node");
     }
+    return false;
 }
 
 void memos_free(void)

@@ -4,12 +4,29 @@
 static uint8_t blob[256]; /* the configuration: there is one */
 static size_t blob_len;
 
+static uint8_t commands[LOG_MAX + 1][COMMAND_LONG];
+
+const uint8_t *command_of(uint8_t what)
+{
+    uint8_t *command = commands[what - WHAT_COMMAND];
+
+    if (command[0] == 0) {
+        memset(command, 'a' + what - WHAT_COMMAND, COMMAND_LONG);
+    }
+    return command;
+}
+
+size_t command_len(void)
+{
+    return options.fetch ? COMMAND_LONG : 1;
+}
+
 struct thing thing_of(const craft_entry *entry)
 {
     struct thing thing = {(uint8_t)entry->term, WHAT_NOOP};
 
     if (entry->kind == CRAFT_ENTRY_COMMAND) {
-        thing.what = entry->data[0];
+        thing.what = (uint8_t)(entry->data[0] - 'a' + WHAT_COMMAND);
     } else if (entry->kind == CRAFT_ENTRY_CONFIGURATION) {
         thing.what = WHAT_CONFIGURATION;
         if (blob_len == 0 && entry->data_len <= sizeof blob) {
@@ -34,8 +51,8 @@ void entry_open(craft_entry *entry, craft_index index,
         entry->data_len = blob_len;
     } else {
         entry->kind = CRAFT_ENTRY_COMMAND;
-        entry->data = &thing->what;
-        entry->data_len = 1;
+        entry->data = command_of(thing->what);
+        entry->data_len = command_len();
     }
 }
 

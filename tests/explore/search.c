@@ -105,8 +105,22 @@ static uint32_t way_add(uint32_t from, const struct step *step)
 
 /* ---------------------------------------------------------------- the way */
 
+/* Of a server whose disk fails: the records that its restart finds. */
+static uint8_t kept_at(const struct step *steps, size_t left,
+                       const struct step *last, uint8_t server)
+{
+    while (left > 0) {
+        left--;
+        if (steps[left].kind == STEP_CRASH && steps[left].server == server) {
+            return steps[left].number;
+        }
+    }
+    return last->kind == STEP_CRASH && last->server == server ? last->number
+                                                              : 0;
+}
+
 /* From the root, told; the last step is the one that broke a rule. */
-static void tell_way(uint32_t to, const struct step *last)
+static void tell_way(uint32_t to, const struct step *last, const char *rule)
 {
     struct step *steps = NULL;
     size_t len = 0;
@@ -120,13 +134,18 @@ static void tell_way(uint32_t to, const struct step *last)
     printf("explore: the shortest way there, %zu steps:\n", len + 1);
     world_root(&world);
     telling = true;
+    script_begin(rule);
     while (len > 0) {
         len--;
         tell_step(&world, &steps[len]);
+        script_step(&world, &steps[len],
+                    kept_at(steps, len, last, steps[len].server));
         world_step(&world, &steps[len]);
         tell_world(&world);
     }
     tell_step(&world, last);
+    script_step(&world, last, 0);
+    script_end();
     fflush(stdout);
     world_step(&world, last);
     tell_world(&world);
@@ -139,7 +158,7 @@ CRAFT_NORETURN static void on_assert(const char *expression, const char *file,
 {
     printf("explore: BROKEN: assertion %s, %s:%d\n", expression, file, line);
     if (!telling) {
-        tell_way(doing_from, &doing);
+        tell_way(doing_from, &doing, expression);
     }
     fflush(stdout);
     exit(1);
@@ -170,7 +189,7 @@ static bool expand(const struct world *world, uint32_t number,
         check_world(&after);
         if (explore_broken() != NULL) {
             printf("explore: BROKEN: %s\n", explore_broken());
-            tell_way(number, &steps[i]);
+            tell_way(number, &steps[i], explore_broken());
             return false;
         }
         worlds_add(next, &after, way_add(number, &steps[i]));

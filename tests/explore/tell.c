@@ -18,11 +18,27 @@ static void tell_letter(const struct letter *letter)
 
 void tell_step(const struct world *world, const struct step *step)
 {
-    static const char *const names[STEP_KIND_END] = {
-        "election time-out", "heartbeat is due",   "propose",
-        "receives",          "receives a copy of", "loses",
-        "written",           "disk full at open",  "crash and restart",
-        "delivers"};
+    static const char *const names[STEP_KIND_END] = {"election time-out",
+                                                     "heartbeat is due",
+                                                     "propose",
+                                                     "receives",
+                                                     "receives a copy of",
+                                                     "loses",
+                                                     "tick",
+                                                     "hears nobody",
+                                                     "link broke",
+                                                     "written",
+                                                     "disk full at",
+                                                     "disk fails at",
+                                                     "applied",
+                                                     "fails to apply",
+                                                     "fetched",
+                                                     "fetched late",
+                                                     "cannot fetch",
+                                                     "crash and restart",
+                                                     "delivers"};
+
+    unsigned open = world->servers[step->server].open_len;
 
     printf("server %u: %s", step->server + 1u, names[step->kind]);
     switch (step->kind) {
@@ -31,11 +47,29 @@ void tell_step(const struct world *world, const struct step *step)
     case STEP_DROP:
         tell_letter(&world->flight[step->number]);
         break;
-    case STEP_WRITTEN:
-    case STEP_FULL:
     case STEP_CRASH:
-        printf(", record %u of %u open\n", step->number,
-               world->servers[step->server].open_len);
+        printf(", applied %u, %u of %u open records\n", step->other,
+               step->number, open);
+        break;
+    case STEP_WRITTEN:
+        printf(", %u of %u open records\n", step->number, open);
+        break;
+    case STEP_FULL:
+    case STEP_ERROR:
+        printf(" record %u of %u open\n", step->number + 1u, open);
+        break;
+    case STEP_BREAK:
+        printf(" to %u\n", step->number);
+        break;
+    case STEP_APPLIED:
+    case STEP_APPLY_ERROR:
+        printf(" up to %u\n", step->number);
+        break;
+    case STEP_FETCHED:
+    case STEP_FETCHED_LATE:
+    case STEP_FETCH_ERROR:
+        printf(", %u entries for %s\n", step->number,
+               step->other == CRAFT_FETCH_APPLY ? "itself" : "others");
         break;
     default:
         printf("\n");
@@ -57,16 +91,20 @@ static void tell_log(const struct thing *log, uint8_t len)
 {
     for (uint8_t i = 0; i < len; i++) {
         printf(" %u", log[i].term);
-        if (log[i].what >= WHAT_COMMAND) {
+        if (log[i].what == WHAT_EVICTED) {
+            printf("-");
+        } else if (log[i].what >= WHAT_COMMAND) {
             printf("%c", 'a' + log[i].what - WHAT_COMMAND);
         }
     }
 }
 
-/* Logs as terms of their entries, with a letter for a command. */
+/* Logs as terms of their entries, with a letter for a command, or a dash for
+ * what has left memory. */
 void tell_world(const struct world *world)
 {
-    static const char *const roles[] = {"follower", "candidate", "leader"};
+    static const char *const roles[] = {"follower", "candidate", "leader",
+                                        "pre-candidate"};
 
     for (uint8_t i = 0; i < options.servers; i++) {
         const struct image *image = image_of(world->servers[i].image);

@@ -53,7 +53,7 @@ struct story {
     struct text out;                 /* of this block */
     bool quiet;
     bool wrong;    /* an assertion failed */
-    bool lenient;  /* an allocation failed: only invariants count from here */
+    bool lenient;  /* an allocation failed, or so told: only invariants count */
     bool refusing; /* the script refuses memory itself */
     bool trace;
     bool pull;     /* all clusters as if they said so */

@@ -109,6 +109,10 @@ static const struct command commands[] = {
 
     {NULL, NULL, "Looking, and what must hold", NULL, false},
     {"quiet", "", "the rest of the block prints nothing", look_quiet, false},
+    {"only-invariants", "",
+     "from here on assertions are not judged, and what cannot be done is "
+     "passed over",
+     look_only_invariants, false},
     {"status", "[N|(N, ..)|all]", "where they stand", look_status, true},
     {"peers", "N", "how far its peers are, as it knows", look_peers, true},
     {"disk", "N", "what its disk holds, and the records that are open",

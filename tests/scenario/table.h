@@ -86,6 +86,7 @@ craft_entry *forge_entries(struct words *words, const char *key,
 
 /* look.c */
 void look_quiet(struct story *story, struct words *words);
+void look_only_invariants(struct story *story, struct words *words);
 void look_status(struct story *story, struct words *words);
 void look_peers(struct story *story, struct words *words);
 void look_disk(struct story *story, struct words *words);
