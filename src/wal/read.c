@@ -167,6 +167,7 @@ static int view_walk(struct craft_wal *wal, const struct view *view,
             rv = record_copy(&summary, *want, view->limit, batch);
             *want += batch->entries_len - before;
         }
+        wal->hint.sequence = view->place.sequence;
         wal->hint.offset = found.offset;
         offset = found.offset + found.record.length;
     }
@@ -194,7 +195,6 @@ static int read_entries(struct craft_wal *wal, craft_index first,
         }
     } while (rv == 0);
     wal->hint.index = want;
-    wal->hint.sequence = view.place.sequence;
     wal->hint.generation = generation;
     if (rv == CRAFT_WAL_ERR_BUFFER) {
         return rv;
