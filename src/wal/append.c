@@ -156,20 +156,15 @@ static int group_take(struct craft_wal *wal, struct group *group)
     return group_add(wal, group, persist, &summary, len);
 }
 
-/* The header and first record of a segment that has none. */
-static int group_begin(struct craft_wal *wal, struct group *group)
+/* The header and first record of a segment that has none. The one before had
+ * some, so that there is a buffer. */
+static void group_begin(struct craft_wal *wal, struct group *group)
 {
-    int rv =
-        craft_wal_buffer_reserve(wal, &wal->batch, CRAFT_WAL_SEGMENT_BEGIN);
-
-    if (rv == 0) {
-        craft_wal_segment_begin(wal, &group->state, wal->batch.data,
-                                &group->check);
-        wal->batch.len = CRAFT_WAL_SEGMENT_BEGIN;
-        group->start = 0;
-        group->end = CRAFT_WAL_SEGMENT_BEGIN;
-    }
-    return rv;
+    CRAFT_ASSERT(wal->batch.cap >= CRAFT_WAL_SEGMENT_BEGIN);
+    craft_wal_segment_begin(wal, &group->state, wal->batch.data, &group->check);
+    wal->batch.len = CRAFT_WAL_SEGMENT_BEGIN;
+    group->start = 0;
+    group->end = CRAFT_WAL_SEGMENT_BEGIN;
 }
 
 /*
@@ -215,9 +210,9 @@ static int group_fill(struct craft_wal *wal, struct group *group)
     group->end = active->position;
     group->check = active->check;
     if (!active->begun) {
-        rv = group_begin(wal, group);
+        group_begin(wal, group);
     }
-    if (rv == 0 && !active->lived) {
+    if (!active->lived) {
         rv = group_live(wal, group);
     }
     if (rv != 0) {
@@ -323,11 +318,9 @@ static int segment_seal(struct craft_wal *wal)
         .flags = CRAFT_WAL_RECORD_SEAL,
         .group = wal->group,
     };
-    int rv = craft_wal_buffer_reserve(wal, &wal->batch, record.length);
+    int rv;
 
-    if (rv != 0) {
-        return rv;
-    }
+    CRAFT_ASSERT(wal->batch.cap >= record.length); /* it had records */
     craft_wal_record_finish(&record, active->seed ^ active->position,
                             wal->batch.data);
     wal->batch.len = record.length;

@@ -50,9 +50,7 @@ craft_wal_index_find(const struct craft_wal_index *index, craft_index at,
 {
     size_t next = upper_bound(index, at);
 
-    if (next == 0) {
-        return NULL;
-    }
+    CRAFT_ASSERT(next > 0);
     *limit_out =
         next < index->places_len ? index->places[next].index : UINT64_MAX;
     return &index->places[next - 1];

@@ -278,22 +278,25 @@ static int segment_walk(struct recovery *r)
     struct segment *current = &r->current;
     const struct craft_wal_mark *mark = &r->wal->mark;
     struct craft_wal_found found;
-    int rv = 1;
 
     craft_wal_window_set(r->wal, &r->window, &current->file, current->sequence);
     r->window.limit = (uint32_t)current->header.segment_bytes;
     current->end = CRAFT_WAL_HEADER_LEN;
     current->check = current->header.check;
-    while (rv == 1 && !current->sealed) {
-        rv = craft_wal_window_record(r->wal, &r->window, current->end, &found);
-        if (rv != 1 || found.record.prev != current->check) {
+    while (!current->sealed) {
+        int rv =
+            craft_wal_window_record(r->wal, &r->window, current->end, &found);
+
+        if (rv < 0) {
+            return rv;
+        }
+        if (rv == 0 || found.record.prev != current->check) {
             break;
         }
         rv = record_take(r, &found);
         if (rv != 0) {
             return rv;
         }
-        rv = 1;
         current->end = found.offset + found.record.length;
         current->check = found.record.check;
         current->synced = found.record.synced;
@@ -303,7 +306,7 @@ static int segment_walk(struct recovery *r)
             r->mark_seen = 1;
         }
     }
-    return rv < 0 ? rv : 0;
+    return 0;
 }
 
 /* Where the record that should follow the last one would begin. */
@@ -314,7 +317,7 @@ static int next_offset(struct recovery *r, uint32_t *offset_out)
     int rv = 0;
 
     *offset_out = end;
-    if (end % CRAFT_WAL_SECTOR != 0 && r->window.limit - end >= 8) {
+    if (end % CRAFT_WAL_SECTOR != 0) { /* so 8 bytes at least are left */
         rv = craft_wal_window_bytes(r->wal, &r->window, end, 8, &data);
         if (rv == 0 && craft_load64(data) == 0) {
             *offset_out = craft_wal_align(end);
@@ -405,16 +408,15 @@ static int tail_look(struct recovery *r, uint32_t from, struct tail *tail)
 {
     struct craft_wal_window *window = &r->window;
     uint32_t at = from;
-    int rv = 0;
 
     memset(tail, 0, sizeof *tail);
-    while (rv == 0 && at < window->limit) {
+    while (at < window->limit) {
         struct craft_wal_record record;
         const uint8_t *data;
         uint32_t left = window->limit - at;
+        int rv = craft_wal_window_bytes(r->wal, window, at,
+                                        left < 32 ? left : 32, &data);
 
-        rv = craft_wal_window_bytes(r->wal, window, at, left < 32 ? left : 32,
-                                    &data);
         if (rv != 0) {
             return rv;
         }
@@ -433,8 +435,10 @@ static int tail_look(struct recovery *r, uint32_t from, struct tail *tail)
         if (left >= CRAFT_WAL_RECORD_LEN) {
             rv = craft_wal_window_bytes(r->wal, window, at,
                                         CRAFT_WAL_RECORD_LEN, &data);
-            if (rv == 0 &&
-                craft_wal_record_decode(&record, window->seed ^ at, data) &&
+            if (rv != 0) {
+                return rv;
+            }
+            if (craft_wal_record_decode(&record, window->seed ^ at, data) &&
                 record.length <= left && record.synced <= at &&
                 record.synced > from) {
                 tail->witness = at;
@@ -443,7 +447,7 @@ static int tail_look(struct recovery *r, uint32_t from, struct tail *tail)
         }
         at += 8;
     }
-    return rv;
+    return 0;
 }
 
 /* The mark says that more was synced than there is. */

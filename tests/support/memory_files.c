@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_MAX 64u
+#define NAMES_MAX 192u
 #define HANDLES_MAX 32u
 #define LOCK_HANDLE 1000
 

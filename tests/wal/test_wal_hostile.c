@@ -79,10 +79,162 @@ static void entries_without_their_bytes_are_refused(void **state)
     }
 }
 
+/* ---------------------------------------------------- records, one by one */
+
+static int summary_of(uint32_t flags, const uint8_t *body, size_t body_len,
+                      struct craft_wal_summary *summary)
+{
+    struct craft_wal_record record = {
+        .length = CRAFT_WAL_RECORD_LEN + (uint32_t)body_len,
+        .flags = flags,
+    };
+
+    return craft_wal_summary_decode(summary, &record, body);
+}
+
+static void a_body_is_as_long_as_its_parts(void **state)
+{
+    struct craft_wal_summary summary;
+    uint8_t body[128] = {0};
+
+    (void)state;
+    assert_int_equal(
+        summary_of(CRAFT_WAL_RECORD_STATE, body, CRAFT_WAL_STATE_LEN, &summary),
+        0);
+    assert_int_equal(summary_of(CRAFT_WAL_RECORD_STATE, body,
+                                CRAFT_WAL_STATE_LEN + 8, &summary),
+                     CRAFT_WAL_ERR_DAMAGED);
+    assert_int_equal(summary_of(CRAFT_WAL_RECORD_STATE, body,
+                                CRAFT_WAL_STATE_LEN - 8, &summary),
+                     CRAFT_WAL_ERR_DAMAGED);
+    assert_int_equal(summary_of(CRAFT_WAL_RECORD_KNOWN + 1u, body, 0, &summary),
+                     CRAFT_WAL_ERR_VERSION);
+    /* A record of no entries decodes, and is in no order. */
+    craft_store64(body, 1);
+    assert_int_equal(summary_of(CRAFT_WAL_RECORD_ENTRIES, body,
+                                CRAFT_WAL_ENTRIES_LEN, &summary),
+                     0);
+    assert_non_null(
+        craft_wal_state_check(&(struct craft_wal_state){.term = 1}, &summary));
+}
+
+static void no_entry_goes_beyond_the_last_number(void **state)
+{
+    struct craft_wal_state last = {
+        .term = 1, .last_index = CRAFT_NUMBER_MAX - 3, .last_term = 1};
+    struct craft_wal_summary summary = {.flags = CRAFT_WAL_RECORD_ENTRIES,
+                                        .first_index = CRAFT_NUMBER_MAX - 2,
+                                        .first_term = 1,
+                                        .last_term = 1};
+
+    (void)state;
+    summary.entries_len = 2;
+    assert_null(craft_wal_state_check(&last, &summary));
+    summary.entries_len = 3;
+    assert_string_equal(craft_wal_state_check(&last, &summary),
+                        "the index is out of range");
+}
+
+/* --------------------------------------------------------------- segments */
+
+/* A header with another size, and with the right check. */
+static void a_segment_of_a_size_that_cannot_be_is_refused(void **state)
+{
+    static const uint64_t sizes[] = {512, 4096 + 8, 8192, 1u << 30};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct wal_store store;
+        struct craft_wal_header header;
+        size_t len = 0;
+        uint8_t *data;
+        uint8_t longer[4608];
+
+        fill(&store);
+        data = memory_files_data(store.files, SEGMENT_1, &len);
+        assert_non_null(data);
+        assert_int_equal(len, 4096);
+        memset(longer, 0, sizeof longer);
+        memcpy(longer, data, len);
+        assert_int_equal(craft_wal_header_decode(&header, longer),
+                         CRAFT_WAL_HEADER_VALID);
+        header.segment_bytes = sizes[i];
+        craft_wal_header_encode(&header, longer);
+        memory_files_put(store.files, SEGMENT_1, longer, sizeof longer);
+        memory_files_settle(store.files);
+        assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_DAMAGED);
+        assert_non_null(strstr(store.report.text, "shorter than its header"));
+        wal_store_free(&store);
+    }
+}
+
+/* Of another history: it does not say where this one ends. */
+static void a_segment_that_does_not_follow_is_refused(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 2; which++) {
+        struct wal_store store;
+        struct craft_wal_header header;
+        size_t len = 0;
+        uint8_t *data;
+
+        wal_store_init(&store, 4096);
+        assert_int_equal(wal_store_open(&store), 0);
+        for (int i = 0; i < 8; i++) {
+            assert_int_equal(wal_store_entries(&store, 2, 500), 0);
+        }
+        assert_int_equal(wal_store_close(&store), 0);
+        data = memory_files_data(store.files, "0000000000000002.wal", &len);
+        assert_non_null(data);
+        assert_int_equal(craft_wal_header_decode(&header, data),
+                         CRAFT_WAL_HEADER_VALID);
+        header.prev_end += which == 0 ? 8 : 0;
+        header.prev_check += which == 1;
+        craft_wal_header_encode(&header, data);
+        memory_files_settle(store.files);
+        assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_DAMAGED);
+        assert_non_null(strstr(store.report.text, "does not follow"));
+        wal_store_free(&store);
+    }
+}
+
+/* Under a store that is open, where recovery looks no more. */
+static void a_read_believes_no_record_either(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 2; which++) {
+        struct wal_store store;
+        struct craft_wal_record record;
+        craft_entry entry;
+        craft_wal_batch batch = {
+            .struct_size = sizeof batch, .entries = &entry, .entries_max = 1};
+        uint32_t salt = 0;
+        uint8_t *data;
+
+        fill(&store);
+        assert_int_equal(wal_store_open(&store), 0);
+        data = entries_record(&store, &record, &salt) + CRAFT_WAL_RECORD_LEN;
+        if (which == 0) {
+            craft_store32(data + 8, 2); /* entries, of which one is there */
+        } else {
+            craft_store64(data, 2); /* the second entry, and no first */
+        }
+        craft_wal_record_finish(&record, salt, data - CRAFT_WAL_RECORD_LEN);
+        assert_int_equal(craft_wal_read(store.wal, 1, &batch),
+                         CRAFT_WAL_ERR_DAMAGED);
+        wal_store_free(&store);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_without_their_bytes_are_refused),
+        cmocka_unit_test(a_body_is_as_long_as_its_parts),
+        cmocka_unit_test(no_entry_goes_beyond_the_last_number),
+        cmocka_unit_test(a_segment_of_a_size_that_cannot_be_is_refused),
+        cmocka_unit_test(a_segment_that_does_not_follow_is_refused),
+        cmocka_unit_test(a_read_believes_no_record_either),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
