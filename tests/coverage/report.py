@@ -19,8 +19,25 @@ MCDC = {
     "elect": ("src/core/elect.",),
     "commit": ("src/core/commit.",),
 }
-EXPANSION = 1  # kinds of regions and branches, as llvm-cov numbers them
-MCDC_BRANCH = 6
+EXPANSION = 1  # a kind of region, as llvm-cov numbers them
+ASSERTION = "CRAFT_ASSERT("
+PARAMETER = "condition"  # of that macro
+
+
+class Source:
+    def __init__(self, root, name):
+        with open(os.path.join(root, name)) as file:
+            self.lines = file.read().split("\n")
+
+    def text(self, line, column=1, end_line=None, end_column=None):
+        end_line = end_line or line
+        lines = self.lines[line - 1:end_line]
+        if not lines:
+            return ""
+        if end_column is not None:
+            lines[-1] = lines[-1][:end_column - 1]
+        lines[0] = lines[0][column - 1:]
+        return " ".join(" ".join(lines).split())
 
 
 class Function:
@@ -45,12 +62,20 @@ def expansion_site(record, file_id):
     return site
 
 
-def add_record(function, record):
+def of_assertion(source, place, span):
+    """Is it a decision of an assertion? It has the place of the parameter."""
+    return not span[0] <= place[0] <= span[1] and \
+        source.text(*place) == PARAMETER
+
+
+def add_record(function, record, source, macros):
     function.calls += record["count"]
     ordinals = collections.Counter()
     for branch in record["branches"]:
         place = tuple(branch[:4])
         site = expansion_site(record, branch[6])
+        if site and source.text(site[0], site[1]).startswith(ASSERTION):
+            continue
         # All conditions of a macro's argument have the place of its parameter.
         key = (tuple(site[:4]) if site else place, place, site is not None)
         ordinals[key] += 1
@@ -59,6 +84,8 @@ def add_record(function, record):
         counts[1] += branch[5]
     for decision in record.get("mcdc_records", []):
         place = tuple(decision[:4])
+        if of_assertion(macros, place, function.span):
+            continue
         before = function.decisions.get(place, [False] * len(decision[6]))
         function.decisions[place] = [a or b for a, b
                                      in zip(before, decision[6])]
@@ -69,15 +96,19 @@ def read_functions(root, path):
     with open(path) as file:
         export = json.load(file)
     files = collections.defaultdict(dict)
+    sources = {}
+    macros = Source(root, "src/base/base.h")
     for record in export["data"][0]["functions"]:
         name = os.path.relpath(record["filenames"][0], root)
+        if name not in sources:
+            sources[name] = Source(root, name)
         first = record["regions"][0]
         last_line = max(region[2] for region in record["regions"]
                         if region[5] == 0)
         plain = record["name"].split(":")[-1]
         function = files[name].setdefault(
             (first[0], first[1]), Function(plain, (first[0], last_line)))
-        add_record(function, record)
+        add_record(function, record, sources[name], macros)
     return files
 
 
@@ -94,20 +125,6 @@ def read_lines(root, path):
                 line, count = rest.split(",")[:2]
                 files[name][int(line)] = int(count)
     return files
-
-
-class Source:
-    def __init__(self, root, name):
-        with open(os.path.join(root, name)) as file:
-            self.lines = file.read().split("\n")
-
-    def text(self, line, column=1, end_line=None, end_column=None):
-        end_line = end_line or line
-        lines = self.lines[line - 1:end_line]
-        if end_column is not None:
-            lines[-1] = lines[-1][:end_column - 1]
-        lines[0] = lines[0][column - 1:]
-        return " ".join(" ".join(lines).split())
 
 
 def missed_branches(source, function):

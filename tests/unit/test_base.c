@@ -310,8 +310,8 @@ static void integers_are_little_endian_at_every_alignment(void **state)
 static void handler_that_ends(const char *expression, const char *file,
                               int line)
 {
-    exit(strcmp(expression, "one == 2") == 0 && strcmp(file, "here.c") == 0 &&
-                 line == 7
+    exit(strcmp(expression, "bound > 0") == 0 &&
+                 strstr(file, "random.c") != NULL && line > 0
              ? TOLD
              : 1);
 }
@@ -334,6 +334,7 @@ static void on_abort(int number)
 static int assertion_fails_in_a_child(void (*handler)(const char *,
                                                       const char *, int))
 {
+    struct craft_random random = {1};
     int status = 0;
     pid_t child = fork();
 
@@ -342,7 +343,8 @@ static int assertion_fails_in_a_child(void (*handler)(const char *,
         (void)signal(SIGABRT, on_abort);
         (void)close(STDERR_FILENO);
         craft_set_assert_handler(handler);
-        craft_assert_failed("one == 2", "here.c", 7);
+        (void)craft_random_below(&random, 0);
+        _exit(1);
     }
     assert_true(waitpid(child, &status, 0) == child);
     assert_true(WIFEXITED(status));

@@ -401,6 +401,24 @@ static void a_joining_server_gives_up_what_conflicts(void **state)
     rig_free(rig);
 }
 
+/* "Reply false if log doesn't contain an entry at prevLogIndex" (Figure 3.1):
+ * it contains none, and says so. */
+static void a_joining_server_asks_for_the_log_from_its_beginning(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_append payload = {5, 2, 3, NULL, 0};
+
+    (void)state;
+    assert_int_equal(rig_open(rig), 0);
+    assert_int_equal(craft_node_start(rig->node), 0);
+    assert_int_equal(rig_append(rig, 2, 2, &payload), 0);
+    rig_run(rig);
+    assert_non_null(
+        strstr(rig_told(rig), "1 -> 2 append_reply t2 rejected=5 hint=0@0\n"));
+    assert_int_equal(rig_status(rig).commit_index, 0);
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +437,7 @@ int main(void)
         cmocka_unit_test(an_empty_store_is_a_beginning),
         cmocka_unit_test(a_joining_server_keeps_its_vote),
         cmocka_unit_test(a_joining_server_gives_up_what_conflicts),
+        cmocka_unit_test(a_joining_server_asks_for_the_log_from_its_beginning),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
