@@ -72,6 +72,15 @@ void check_leaving(const struct world *world, uint8_t server,
         rule(disk->term == message->term && disk->voted_for == message->from,
              "append: the leader's own vote is on the disk");
         break;
+    case CRAFT_MESSAGE_TIMEOUT_NOW: {
+        const struct disk *target = &world->servers[message->to - 1].disk;
+        craft_index last = message->as.timeout_now.last_index;
+
+        rule(last == node->log.last && last <= target->len &&
+                 target->log[last - 1].term == node->log.last_term,
+             "transfer: the disk of who is told holds the whole log");
+        break;
+    }
     case CRAFT_MESSAGE_PRE_VOTE:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         break; /* they promise nothing */
@@ -143,6 +152,7 @@ void check_done(struct world *world, uint8_t server, const craft_node *node,
 {
     const struct disk *disk = &world->servers[server].disk;
     uint8_t bit = (uint8_t)(1u << (effect->token - WHAT_COMMAND));
+    bool transfer = effect->token == TOKEN_TRANSFER;
     craft_index index = effect->index;
 
     rule((world->history.ended & bit) == 0, "done: a request ends once");
@@ -152,6 +162,10 @@ void check_done(struct world *world, uint8_t server, const craft_node *node,
     } else if (effect->result == CRAFT_RESULT_UNKNOWN) {
         rule(node->phase == CRAFT_PHASE_HALTED,
              "done: UNKNOWN is told where a node has halted");
+    } else if (transfer) {
+        rule(effect->result == CRAFT_RESULT_TIMEOUT ||
+                 node->standing.leader != server + 1u,
+             "done: OK of a transfer is told when another leads");
     } else {
         rule(index > 0 && index <= world->servers[server].machine,
              "done: OK is told of what is applied here");

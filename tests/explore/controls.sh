@@ -190,6 +190,10 @@ only '--held 1' truncated_and_ended core/persist.c \
     'assertion from' --servers 3 --term 3 --proposals 0 --heartbeats 0 \
     --crashes 0 --flight 2 --open 1
 told 'assertion from'
+only '--transfers 1' told_too_soon core/transfer.c \
+    's/match_index == node->log.last/next_index > 0/' \
+    'transfer: the disk of who is told holds the whole log' --term 3 \
+    --crashes 0 --flight 2 --open 1
 only '--steady 1' pre_votes_for_votes engine/role.c \
     '/craft_role_campaign(struct/,/^}/s/^    term_set(node, node->standing.term + 1);/    uint64_t granted = node->standing.role == CRAFT_ROLE_PRE_CANDIDATE ? node->peers.granted : 0; term_set(node, node->standing.term + 1); node->peers.granted = granted;/' \
     'election safety' --servers 3 --term 2 --proposals 0 --heartbeats 0 \

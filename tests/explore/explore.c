@@ -16,6 +16,7 @@ struct options options = {
                .full_disks = 0,
                .errors = 0,
                .breaks = 0,
+               .transfers = 0,
                .flight = 3,
                .open = 2},
 };
@@ -31,6 +32,7 @@ static const char usage[] =
     "  --full-disks N      records that do not fit [0]\n"
     "  --errors N          of disks and state machines [0]\n"
     "  --breaks N          links that break [0]\n"
+    "  --transfers N       of leadership, 0 or 1 [0]\n"
     "  --flight N          messages under way at once, 1..8 [3]\n"
     "  --open N            tickets open at once, 1..3 [2]\n"
     "  --small-messages 1  one entry in each [0]\n"
@@ -66,6 +68,7 @@ static const struct option bytes[] = {
     {"--full-disks", &options.budget.full_disks, 0, 100},
     {"--errors", &options.budget.errors, 0, 100},
     {"--breaks", &options.budget.breaks, 0, 100},
+    {"--transfers", &options.budget.transfers, 0, 1},
     {"--flight", &options.budget.flight, 1, BAG_MAX},
     {"--open", &options.budget.open, 1, OPEN_MAX},
 };

@@ -45,8 +45,9 @@ enum {
     WHAT_NOTHING = 0,
     WHAT_NOOP = 1,
     WHAT_CONFIGURATION = 2,
-    WHAT_COMMAND = 3,  /* and above: the number of the proposal */
-    WHAT_EVICTED = 255 /* it has left memory: the disk tells */
+    TOKEN_TRANSFER = 10, /* beyond those of commands, which are what they are */
+    WHAT_COMMAND = 3,    /* and above: the number of the proposal */
+    WHAT_EVICTED = 255   /* it has left memory: the disk tells */
 };
 
 /* Everything in a world is bytes, without padding: equal worlds are equal
@@ -127,6 +128,7 @@ struct budget {
     uint8_t full_disks;
     uint8_t errors; /* of disks and state machines */
     uint8_t breaks; /* of links */
+    uint8_t transfers;
     uint8_t flight; /* messages at once */
     uint8_t open;   /* tickets at once, per server */
 };
@@ -171,6 +173,7 @@ enum step_kind {
     STEP_TICK,         /* what has failed is tried again */
     STEP_SILENCE,      /* nobody is heard; of a leader: half as long */
     STEP_BREAK,        /* number: the server to which the link broke */
+    STEP_TRANSFER,     /* number: the server that is to lead */
     STEP_WRITTEN,      /* number: so many of the open tickets are durable */
     STEP_FULL,         /* number: the ticket that found the disk full */
     STEP_ERROR,        /* number: the ticket whose write failed */

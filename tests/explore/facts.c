@@ -285,6 +285,25 @@ static uint64_t add_health(uint64_t sum, const craft_node *node)
     return mix(sum, known ? 1u + node->health.disk_ticks : 0u);
 }
 
+static uint64_t add_transfer(uint64_t sum, const craft_node *node,
+                             const uint8_t *names)
+{
+    const struct craft_transferring *transfer = &node->transfer;
+
+    sum = mix(sum, node->election.handed_over);
+    sum = mix(sum, transfer->told_in);
+    sum =
+        mix(sum, transfer->ended_token << 8 | (uint8_t)transfer->ended_result);
+    sum = mix(sum, transfer->tell);
+    sum = mix(sum, names[transfer->target]);
+    if (transfer->target != 0) {
+        sum = mix(sum, transfer->term << 8 | transfer->token);
+        sum = mix(sum, (uint64_t)transfer->elapsed_ticks << 8 |
+                           transfer->tell_in_ticks);
+    }
+    return sum;
+}
+
 static uint64_t add_standing(uint64_t sum, const craft_node *node,
                              const uint8_t *names)
 {
@@ -297,6 +316,9 @@ static uint64_t add_standing(uint64_t sum, const craft_node *node,
         sum = add_health(sum, node);
         sum = mix(sum,
                   node->election.elapsed_ticks >= node->config.election_ticks);
+    }
+    if (options.budget.transfers > 0) {
+        sum = add_transfer(sum, node, names);
     }
     if (options.held) { /* a time-out may not be settled yet */
         sum = mix(sum,
@@ -350,6 +372,7 @@ uint64_t facts_exact(const craft_node *node)
     sum = mix(sum, node->replication.elapsed_ticks);
     sum = mix(sum, node->persist.next);
     sum = mix(sum, node->fetching.next_ticket);
+    sum = mix(sum, node->transfer.elapsed_ticks);
     sum = mix(sum, node->health.pending);
     sum = mix(sum, node->health.disk_ticket);
     sum = mix(sum, node->health.disk_ticks);

@@ -158,6 +158,10 @@ void time_forget(craft_node *node)
         node->election.elapsed_ticks =
             node->election.elapsed_ticks < least ? 0 : least;
     }
+    node->transfer.elapsed_ticks =
+        node->transfer.elapsed_ticks < 2 * least
+            ? node->transfer.elapsed_ticks / part * part
+            : 2 * least;
     node->health.disk_ticks = node->health.disk_ticks < least
                                   ? node->health.disk_ticks / part * part
                                   : least;

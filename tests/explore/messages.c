@@ -82,6 +82,11 @@ void letter_of(const craft_message *message, struct letter *letter)
     case CRAFT_MESSAGE_PRE_VOTE:
         letter->number[0] = (uint8_t)message->as.vote.last_index;
         letter->number[1] = (uint8_t)message->as.vote.last_term;
+        letter->number[2] = (uint8_t)message->as.vote.flags;
+        break;
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        letter->number[0] = (uint8_t)message->as.timeout_now.last_index;
+        letter->number[1] = (uint8_t)message->as.timeout_now.last_term;
         break;
     case CRAFT_MESSAGE_VOTE_REPLY:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
@@ -133,6 +138,11 @@ void letter_open(const struct letter *letter, craft_message *message,
     case CRAFT_MESSAGE_PRE_VOTE:
         message->as.vote.last_index = letter->number[0];
         message->as.vote.last_term = letter->number[1];
+        message->as.vote.flags = letter->number[2];
+        break;
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        message->as.timeout_now.last_index = letter->number[0];
+        message->as.timeout_now.last_term = letter->number[1];
         break;
     case CRAFT_MESSAGE_VOTE_REPLY:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:

@@ -20,6 +20,7 @@ static bool refuse_one(const struct world *world, const struct step *step,
     craft_node *node =
         image_load(step->server, world->servers[step->server].image);
     struct craft_health health;
+    uint32_t transfer_ticks;
     uint64_t before;
     int rv;
 
@@ -28,6 +29,7 @@ static bool refuse_one(const struct world *world, const struct step *step,
     }
     before = facts_exact(node);
     health = node->health;
+    transfer_ticks = node->transfer.elapsed_ticks;
     effects_sum = 0;
     arena_refuse(which);
     rv = step_input(&scratch, step, &node);
@@ -43,6 +45,7 @@ static bool refuse_one(const struct world *world, const struct step *step,
         if (step->kind == STEP_TIMEOUT) { /* as if time had passed once */
             node->health.disk_ticks = health.disk_ticks;
             node->health.disk_ticket = health.disk_ticket;
+            node->transfer.elapsed_ticks = transfer_ticks;
         }
         scratch = *world;
         (void)step_input(&scratch, step, &node);

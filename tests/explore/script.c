@@ -204,6 +204,9 @@ void script_step(const struct world *world, const struct step *step,
     case STEP_BREAK:
         fprintf(file, "unreachable %u %u\n", server, step->number);
         break;
+    case STEP_TRANSFER:
+        fprintf(file, "transfer %u %u\n", server, step->number);
+        break;
     case STEP_WRITTEN:
     case STEP_FULL:
     case STEP_ERROR:

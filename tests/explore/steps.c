@@ -43,7 +43,8 @@ static void role_steps(const struct world *world, uint8_t place,
     }
     if (budget->heartbeats > 0) {
         add(steps, STEP_HEARTBEAT, place, 0, 0);
-        if (options.steady && options.servers > 1) {
+        if ((options.steady || options.budget.transfers > 0) &&
+            options.servers > 1) {
             add(steps, STEP_SILENCE, place, 0, 0);
         }
     }
@@ -53,6 +54,11 @@ static void role_steps(const struct world *world, uint8_t place,
     for (uint8_t i = 0; budget->breaks > 0 && i < options.servers; i++) {
         if (i != place) {
             add(steps, STEP_BREAK, place, (uint8_t)(i + 1), 0);
+        }
+    }
+    for (uint8_t i = 0; budget->transfers > 0 && i < options.servers; i++) {
+        if (i != place) {
+            add(steps, STEP_TRANSFER, place, (uint8_t)(i + 1), 0);
         }
     }
 }
@@ -335,6 +341,9 @@ int step_input(struct world *world, const struct step *step, craft_node **node)
     case STEP_BREAK:
         world->budget.breaks--;
         return craft_peer_unreachable(*node, step->number);
+    case STEP_TRANSFER:
+        world->budget.transfers--;
+        return craft_transfer(*node, step->number, TOKEN_TRANSFER);
     case STEP_WRITTEN:
     case STEP_FULL:
     case STEP_ERROR:

@@ -27,6 +27,7 @@ void tell_step(const struct world *world, const struct step *step)
                                                      "tick",
                                                      "hears nobody",
                                                      "link broke",
+                                                     "hands over",
                                                      "written",
                                                      "disk full at",
                                                      "disk fails at",
@@ -59,6 +60,7 @@ void tell_step(const struct world *world, const struct step *step)
         printf(" record %u of %u open\n", step->number + 1u, open);
         break;
     case STEP_BREAK:
+    case STEP_TRANSFER:
         printf(" to %u\n", step->number);
         break;
     case STEP_APPLIED:
