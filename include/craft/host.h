@@ -8,7 +8,7 @@
  *
  * Threads: everything here is for the thread that runs the loop, the "loop
  * thread" (before craft_host_run(): the one that opened the host), except for
- * the three functions that say "any thread". Every callback is called on the
+ * the functions that say "any thread". Every callback is called on the
  * loop thread. Callbacks may call any function of the host and of its node,
  * except craft_host_run(), craft_host_turn() and craft_host_close().
  *
@@ -87,7 +87,7 @@ typedef struct craft_host_options {
     void *wal_files_ctx;
 
     size_t link_bytes_max;  /* waiting to be sent, per peer [8 MiB] */
-    size_t queue_bytes_max; /* proposals of other threads [4 MiB] */
+    size_t queue_bytes_max; /* requests of other threads [4 MiB] */
     uint32_t accepted_max;  /* peer connections accepted at once [64] */
     uint32_t reserved;
 
@@ -123,9 +123,10 @@ typedef struct craft_host_machine {
     void (*apply)(void *user, const craft_entry *entries, size_t entries_len);
 
     /*
-     * Optional. A proposal ended: enum craft_result. For one offered by
-     * craft_host_propose_threadsafe() it may also be a negative enum
-     * craft_error: it never entered the log.
+     * Optional. A proposal, a read or a transfer ended: enum craft_result. A
+     * read is answered here, from the state as it is now. For requests of
+     * other threads it may also be a negative enum craft_error: it was
+     * refused, and a proposal never entered the log.
      */
     void (*done)(void *user, uint64_t token, int result, craft_index index);
 
@@ -149,6 +150,13 @@ typedef struct craft_host_machine {
      * however many there are. Called at least once per turn of the loop.
      */
     void (*turn)(void *user);
+
+    /*
+     * Optional. craft_host_stop() was called, or a signal came; once, before
+     * leadership is handed over. Everything goes on as before until the host
+     * has ended: see craft_host_busy().
+     */
+    void (*stopping)(void *user);
 } craft_host_machine;
 
 /* ------------------------------------------------------------------- life */
@@ -213,10 +221,24 @@ CRAFT_API int craft_host_run(craft_host *host);
 CRAFT_API int craft_host_turn(craft_host *host, int timeout_ms);
 
 /**
- * Ask the loop to end, in order. Any thread; also in a signal handler. Does
- * not wait. Since 0.1.
+ * Ask the loop to end, in order. A leader hands its office over first, to the
+ * voter whose log is the most complete; then the host waits until every open
+ * token has ended, and for craft_host_busy(). All of that has as long as the
+ * least election timeout; a second call cuts it short.
+ *
+ * Any thread; also in a signal handler. Does not wait. Since 0.1.
  */
 CRAFT_API void craft_host_stop(craft_host *host);
+
+/**
+ * A stop is to wait for the application, because something is under way that
+ * the host does not know: a command sent to another server, a reply that has
+ * not gone. In force until it is called again; what it says while no stop was
+ * asked for costs nothing. Loop thread. Since 0.1.
+ *
+ * @param busy  1: wait, 0: the host need not wait any more
+ */
+CRAFT_API void craft_host_busy(craft_host *host, int busy);
 
 /**
  * SIGTERM and SIGINT stop the host, SIGPIPE is ignored. Blocks the first two
@@ -234,7 +256,7 @@ CRAFT_API int craft_host_handle_signals(craft_host *host);
  */
 CRAFT_API void craft_host_close(craft_host *host);
 
-/* -------------------------------------------------------------- proposals */
+/* --------------------------------------------------------------- requests */
 
 /** The node, for craft_node_status() and its inputs. It has hooks: the host's
  * own. Never NULL; started by the first turn. Since 0.1. */
@@ -244,9 +266,18 @@ CRAFT_API craft_node *craft_host_node(craft_host *host);
 CRAFT_API int craft_host_propose(craft_host *host, const uint8_t *data,
                                  size_t data_len, uint64_t token);
 
+/** craft_read() on the host's node: answer in `done`. Loop thread.
+ * Since 0.1. */
+CRAFT_API int craft_host_read(craft_host *host, uint64_t token);
+
+/** craft_transfer() on the host's node. Loop thread. Since 0.1. */
+CRAFT_API int craft_host_transfer(craft_host *host, craft_id target,
+                                  uint64_t token);
+
 /**
  * Offer one command from any thread. It is proposed at the next turn of the
- * loop, and while the node says CRAFT_ERR_BUSY it waits in the queue.
+ * loop, and while the node says CRAFT_ERR_BUSY or CRAFT_ERR_TRANSFER it waits
+ * in the queue, as does what stands behind it.
  *
  * @param data   [data_len], copied; may be NULL when data_len is 0
  * @param token  not 0: `done` tells its end, exactly once, on the loop thread
@@ -260,6 +291,35 @@ CRAFT_API int craft_host_propose(craft_host *host, const uint8_t *data,
 CRAFT_API int craft_host_propose_threadsafe(craft_host *host,
                                             const uint8_t *data,
                                             size_t data_len, uint64_t token);
+
+/**
+ * A linearizable read from any thread: craft_read() at the next turn of the
+ * loop. All that are queued by then share one round of messages.
+ *
+ * @param token  not 0: `done` tells its end, exactly once, on the loop thread,
+ *               which is where it is answered; CRAFT_RESULT_RETRY and negative
+ *               errors: nothing was confirmed, ask again
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID  the token is 0
+ *   CRAFT_ERR_BUSY     the queue is full (queue_bytes_max): retry later
+ *   CRAFT_ERR_STOPPED  the host has stopped or halted
+ * Any thread. Cost: a lock. Since 0.1.
+ */
+CRAFT_API int craft_host_read_threadsafe(craft_host *host, uint64_t token);
+
+/**
+ * Hand leadership over, from any thread: craft_transfer() at the next turn of
+ * the loop.
+ *
+ * @param target  its id; 0 = the voter whose log is the most complete
+ * @param token   not 0: `done` tells its end, exactly once, on the loop
+ *                thread; a negative error says why nothing was begun
+ *
+ * @return as craft_host_read_threadsafe(). Any thread. Since 0.1.
+ */
+CRAFT_API int craft_host_transfer_threadsafe(craft_host *host, craft_id target,
+                                             uint64_t token);
 
 /**
  * Have a function called on the loop thread, in order with what other calls

@@ -49,18 +49,36 @@ static void tell_done(struct craft_host *host, uint64_t token, int result)
     }
 }
 
+static int offer(struct craft_host *host, const struct craft_inbox_item *item)
+{
+    switch (item->kind) {
+    case CRAFT_INBOX_CALL:
+        item->function(item->ctx);
+        return 0;
+    case CRAFT_INBOX_READ:
+        return craft_read(host->node, item->token);
+    case CRAFT_INBOX_TRANSFER:
+        return craft_transfer(host->node, item->target, item->token);
+    default:
+        return craft_propose(host->node, item->data, item->data_len,
+                             item->token);
+    }
+}
+
+/* Will this pass by itself? Another transfer is no reason to wait for. */
+static int is_not_yet(const struct craft_inbox_item *item, int rv)
+{
+    return (rv == CRAFT_ERR_BUSY && item->kind != CRAFT_INBOX_TRANSFER) ||
+           rv == CRAFT_ERR_TRANSFER || rv == CRAFT_ERR_NOMEM;
+}
+
 /* 0: the item is dealt with; CRAFT_ERR_BUSY: it has to wait. */
 static int take_item(struct craft_host *host,
                      const struct craft_inbox_item *item)
 {
-    int rv;
+    int rv = offer(host, item);
 
-    if (item->function != NULL) {
-        item->function(item->ctx);
-        return 0;
-    }
-    rv = craft_propose(host->node, item->data, item->data_len, item->token);
-    if (rv == CRAFT_ERR_BUSY || rv == CRAFT_ERR_NOMEM) {
+    if (is_not_yet(item, rv)) {
         return CRAFT_ERR_BUSY;
     }
     if (rv != 0) {
@@ -70,9 +88,9 @@ static int take_item(struct craft_host *host,
 }
 
 /*
- * While the node is busy the rest waits: what makes it free again, a commit or
- * a step-down, comes with a turn of the loop. The bound is for functions that
- * queue themselves again.
+ * While the node is busy the rest waits: what makes it free again, a commit, a
+ * step-down, the end of a transfer, comes with a turn of the loop. The bound is
+ * for functions that queue themselves again.
  */
 static void drain_inbox(struct craft_host *host)
 {
@@ -160,14 +178,14 @@ static int start(struct craft_host *host)
     return 0;
 }
 
-/* Every proposal that was taken in ends, and every call is made. */
+/* Every request that was taken in ends, and every call is made. */
 static void empty_inbox(struct craft_host *host)
 {
     struct craft_inbox_item item;
 
     craft_inbox_close(&host->inbox);
     while (craft_inbox_front(&host->inbox, &item)) {
-        if (item.function != NULL) {
+        if (item.kind == CRAFT_INBOX_CALL) {
             item.function(item.ctx);
         } else {
             tell_done(host, item.token,
@@ -223,6 +241,16 @@ static int end(struct craft_host *host)
 
 /* -------------------------------------------------------------------- turn */
 
+static uint64_t least_of(uint64_t one, uint64_t other)
+{
+    return one < other ? one : other;
+}
+
+static uint64_t left_until(uint64_t at_ns, uint64_t now_ns)
+{
+    return at_ns > now_ns ? at_ns - now_ns : 0;
+}
+
 static uint64_t time_to_sleep(const struct craft_host *host, int timeout_ms)
 {
     uint64_t least =
@@ -231,17 +259,18 @@ static uint64_t time_to_sleep(const struct craft_host *host, int timeout_ms)
     uint64_t ticks = craft_ticks_until_due(host->node);
     uint64_t now = craft_loop_clock();
 
-    if (host->has_more || atomic_load(&host->stop_asked)) {
+    if (host->has_more || atomic_load(&host->stop_asked) != host->stop_seen) {
         return 0;
     }
-    least = due < least ? due : least;
+    if (host->leave_ns != 0) {
+        least = least_of(least, left_until(host->leave_ns, now));
+    }
     if (ticks != UINT32_MAX) {
         uint64_t at = host->ticked_ns + ticks * host->tick_ns;
 
-        due = at > now ? at - now : 0;
-        least = due < least ? due : least;
+        least = least_of(least, left_until(at, now));
     }
-    return least;
+    return least_of(least, due);
 }
 
 static int sleep_until_due(struct craft_host *host, int timeout_ms)
@@ -266,6 +295,10 @@ static void handle_all(struct craft_host *host)
     (void)craft_host_take_news(host);
     drain_inbox(host);
     tick(host);
+    host->stop_seen = atomic_load(&host->stop_asked);
+    if (host->stop_seen > 0) {
+        craft_host_leave(host);
+    }
     (void)craft_release(host->node);
 }
 
@@ -294,7 +327,8 @@ int craft_host_turn(craft_host *host, int timeout_ms)
         handle_all(host);
         finish_delivery(host);
     }
-    if (rv != 0 || host->is_halted || atomic_load(&host->stop_asked)) {
+    if (rv != 0 || host->is_halted ||
+        (host->stop_seen > 0 && craft_host_has_left(host))) {
         return end(host);
     }
     return 0;

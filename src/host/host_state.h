@@ -2,7 +2,8 @@
  * The host: one struct, and who does what with it.
  *
  *   open.c      options, data directory, recovery
- *   host.c      the turn of the loop, start, stop
+ *   host.c      the turn of the loop, start, end
+ *   leave.c     what a stop does before the end
  *   effects.c   the hooks of the node
  *   services.c  what applications call
  *
@@ -46,7 +47,8 @@ struct craft_host {
     int error;     /* of an ended host: 0 after a stop */
     int is_halted; /* the node was told of a failed write */
     char error_text[CRAFT_HOST_TEXT_MAX];
-    atomic_int stop_asked;
+    atomic_int stop_asked; /* how often */
+    int stop_seen;         /* the same, as far as the loop knows */
 
     craft_node *node;
     struct craft_loop *loop;
@@ -64,6 +66,11 @@ struct craft_host {
     uint64_t ticked_ns;     /* up to here the node has had its ticks */
     uint32_t ticks_at_once; /* after a stall */
     uint64_t refused_ns;    /* of the last line about a refused message */
+    uint64_t election_ns;   /* the least election timeout */
+    uint64_t leave_ns;      /* the end of a stop's patience; 0 = not leaving */
+    int has_handed_over;    /* this stop has asked another server to lead */
+    int has_no_heir;        /* it leads, and nobody else could */
+    int is_busy;            /* the application wants a stop to wait */
     int storage_told;       /* enum craft_ending of the last line about it */
 
     /* What a fetch is read into. */
@@ -92,6 +99,14 @@ __attribute__((format(printf, 3, 4)))
 #endif
 int craft_host_fail(struct craft_host *host, int error, const char *format,
                     ...);
+
+/*
+ * leave.c. One turn of a host that was asked to stop, among its inputs:
+ * leadership is handed over, once.
+ */
+void craft_host_leave(struct craft_host *host);
+/* 1: there is nothing left to wait for, or no time. */
+int craft_host_has_left(const struct craft_host *host);
 
 /* identity.c: which server a data directory belongs to. */
 int craft_host_identify(struct craft_host *host, const char *data_dir);

@@ -8,7 +8,9 @@
 
 /* In front of each item's data, which is padded to 8. */
 struct head {
+    enum craft_inbox_kind kind;
     uint64_t token;
+    uint64_t target;
     size_t data_len;
     void (*function)(void *ctx);
     void *ctx;
@@ -39,7 +41,8 @@ void craft_inbox_free(struct craft_inbox *inbox)
 static int append(struct craft_inbox *inbox,
                   const struct craft_inbox_item *item)
 {
-    struct head head = {item->token, item->data_len, item->function, item->ctx};
+    struct head head = {item->kind,     item->token,    item->target,
+                        item->data_len, item->function, item->ctx};
     size_t bytes = item_bytes(item->data_len);
     uint8_t *room;
 
@@ -107,7 +110,9 @@ int craft_inbox_front(struct craft_inbox *inbox, struct craft_inbox_item *item)
     memcpy(&head, craft_buffer_front(&inbox->taken), sizeof head);
     item->data = craft_buffer_front(&inbox->taken) + sizeof head;
     item->data_len = head.data_len;
+    item->kind = head.kind;
     item->token = head.token;
+    item->target = head.target;
     item->function = head.function;
     item->ctx = head.ctx;
     item->taken = item_bytes(head.data_len);

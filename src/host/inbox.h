@@ -1,7 +1,7 @@
 /*
  * inbox: what other threads hand to the loop thread.
  *
- * A bounded queue of commands and of functions to call, in the order in which
+ * A bounded queue of requests and of functions to call, in the order in which
  * they came. Two buffers: threads fill one under the lock, the loop takes the
  * whole of it at once and works through it without the lock.
  *
@@ -29,11 +29,20 @@ struct craft_inbox {
     size_t taken_bytes;          /* counted in waiting_bytes */
 };
 
+enum craft_inbox_kind {
+    CRAFT_INBOX_COMMAND = 0, /* data, token */
+    CRAFT_INBOX_READ,        /* token */
+    CRAFT_INBOX_TRANSFER,    /* target, token */
+    CRAFT_INBOX_CALL         /* function, ctx */
+};
+
 struct craft_inbox_item {
+    enum craft_inbox_kind kind;
     const uint8_t *data; /* [data_len] */
     size_t data_len;
     uint64_t token;
-    void (*function)(void *ctx); /* NULL: a command */
+    uint64_t target;
+    void (*function)(void *ctx);
     void *ctx;
     size_t taken; /* to be handed to craft_inbox_next() */
 };

@@ -552,6 +552,7 @@ static struct craft_host *allocate(const craft_host_options *options,
     host->tick_ns = options->tick_ms * (uint64_t)1000000;
     /* Half a timeout alone makes nobody campaign: heartbeats get a chance. */
     host->ticks_at_once = options->election_ticks / 2 + 1;
+    host->election_ns = options->election_ticks * host->tick_ns;
     atomic_init(&host->stop_asked, 0);
     atomic_init(&host->signals_end, 0);
     return host;

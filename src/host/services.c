@@ -11,7 +11,7 @@
 void craft_host_stop(craft_host *host)
 {
     if (host != NULL) {
-        atomic_store(&host->stop_asked, 1);
+        atomic_fetch_add(&host->stop_asked, 1);
         craft_wake_raise(&host->wake);
     }
 }
@@ -29,10 +29,33 @@ int craft_host_propose_threadsafe(craft_host *host, const uint8_t *data,
     return craft_inbox_put(&host->inbox, &item);
 }
 
+int craft_host_read_threadsafe(craft_host *host, uint64_t token)
+{
+    struct craft_inbox_item item = {.kind = CRAFT_INBOX_READ, .token = token};
+
+    if (host == NULL || token == 0) {
+        return CRAFT_ERR_INVALID;
+    }
+    return craft_inbox_put(&host->inbox, &item);
+}
+
+int craft_host_transfer_threadsafe(craft_host *host, craft_id target,
+                                   uint64_t token)
+{
+    struct craft_inbox_item item = {
+        .kind = CRAFT_INBOX_TRANSFER, .token = token, .target = target};
+
+    if (host == NULL || token == 0) {
+        return CRAFT_ERR_INVALID;
+    }
+    return craft_inbox_put(&host->inbox, &item);
+}
+
 int craft_host_call_threadsafe(craft_host *host, void (*function)(void *ctx),
                                void *ctx)
 {
-    struct craft_inbox_item item = {.function = function, .ctx = ctx};
+    struct craft_inbox_item item = {
+        .kind = CRAFT_INBOX_CALL, .function = function, .ctx = ctx};
 
     if (host == NULL || function == NULL) {
         return CRAFT_ERR_INVALID;
@@ -115,6 +138,24 @@ int craft_host_propose(craft_host *host, const uint8_t *data, size_t data_len,
         return CRAFT_ERR_INVALID;
     }
     return craft_propose(host->node, data, data_len, token);
+}
+
+int craft_host_read(craft_host *host, uint64_t token)
+{
+    return host == NULL ? CRAFT_ERR_INVALID : craft_read(host->node, token);
+}
+
+int craft_host_transfer(craft_host *host, craft_id target, uint64_t token)
+{
+    return host == NULL ? CRAFT_ERR_INVALID
+                        : craft_transfer(host->node, target, token);
+}
+
+void craft_host_busy(craft_host *host, int busy)
+{
+    if (host != NULL) {
+        host->is_busy = busy != 0;
+    }
 }
 
 int craft_host_watch(craft_host *host, int fd, uint32_t events,

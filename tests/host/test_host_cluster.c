@@ -293,6 +293,7 @@ static void threads_propose_and_every_proposal_ends_once(void **state)
     pthread_t threads[THREADS];
     atomic_size_t taken;
     int called = 0;
+    int rv;
 
     atomic_init(&taken, 0);
     cluster->options.queue_bytes_max = 8192;
@@ -303,8 +304,11 @@ static void threads_propose_and_every_proposal_ends_once(void **state)
         assert_int_equal(
             pthread_create(&threads[i], NULL, propose_many, &proposers[i]), 0);
     }
-    assert_int_equal(
-        craft_host_call_threadsafe(leader->host, count_call, &called), 0);
+    while ((rv = craft_host_call_threadsafe(leader->host, count_call,
+                                            &called)) == CRAFT_ERR_BUSY) {
+        fleet_turn(cluster); /* the proposers have filled the queue */
+    }
+    assert_int_equal(rv, 0);
     fleet_settle(cluster, (size_t)THREADS * PROPOSALS);
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
@@ -358,9 +362,13 @@ static void stop_ends_every_token(void **state)
     for (; number <= 10; number++) {
         fleet_propose(leader, number);
     }
+    assert_int_equal(craft_host_read(leader->host, 100), 0);
+    craft_host_stop(leader->host);
+    assert_int_equal(craft_host_turn(leader->host, 0), 0); /* it waits */
     craft_host_stop(leader->host);
     assert_int_equal(craft_host_turn(leader->host, 0), CRAFT_ERR_STOPPED);
     assert_int_equal(leader->done[CRAFT_RESULT_UNKNOWN], 10);
+    assert_int_equal(leader->done[CRAFT_RESULT_RETRY], 1);
     assert_int_equal(leader->done[CRAFT_RESULT_OK], 0);
     assert_int_equal(craft_host_propose_threadsafe(
                          leader->host, (const uint8_t *)&number, 8, 11),

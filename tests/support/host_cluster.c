@@ -65,6 +65,7 @@ static void on_done(void *user, uint64_t token, int result, craft_index index)
 
     (void)index;
     server->done_token = token;
+    server->done_applied = server->applied;
     if (result < 0) {
         server->refused++;
         server->refused_with = result;
@@ -113,6 +114,13 @@ static void on_turn(void *user)
     server->turns++;
 }
 
+static void on_stopping(void *user)
+{
+    struct fleet_server *server = user;
+
+    server->stopping++;
+}
+
 static void on_log(void *ctx, int level, const char *text)
 {
     struct fleet_server *server = ctx;
@@ -134,6 +142,7 @@ static const craft_host_machine machine = {
     .message = on_message,
     .link = on_link,
     .turn = on_turn,
+    .stopping = on_stopping,
 };
 
 /* -------------------------------------------------------------------- life */
@@ -229,6 +238,8 @@ void fleet_stop(struct fleet *cluster, size_t at)
 {
     struct fleet_server *server = &cluster->servers[at];
 
+    /* Twice: at once, the others are not turned meanwhile. */
+    craft_host_stop(server->host);
     craft_host_stop(server->host);
     for (int i = 0; i < 100 && server->ended == 0; i++) {
         server->ended = craft_host_turn(server->host, 0);

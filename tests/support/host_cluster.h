@@ -31,9 +31,11 @@ struct fleet_server {
     char warning[400]; /* the last line of level WARN or ERROR */
     size_t warnings;
 
-    size_t applied; /* commands in this life */
-    size_t done[3]; /* ends, by enum craft_result */
-    size_t refused; /* ends with an error */
+    size_t applied;      /* commands in this life */
+    size_t done[5];      /* ends, by enum craft_result */
+    size_t done_applied; /* commands applied when the last request ended */
+    size_t stopping;     /* calls */
+    size_t refused;      /* ends with an error */
     int refused_with;
     uint64_t done_token; /* the last */
     size_t turns;
@@ -67,7 +69,7 @@ void fleet_free(struct fleet *cluster);
 int fleet_try_open(struct fleet *cluster, size_t at);
 void fleet_open(struct fleet *cluster, size_t at);
 void fleet_open_all(struct fleet *cluster);
-/* In order: stop, turn until it has ended. */
+/* In order, but at once: stop, turn until it has ended. */
 void fleet_stop(struct fleet *cluster, size_t at);
 /* As a crash, as far as the host's memory goes. */
 void fleet_drop(struct fleet *cluster, size_t at);
