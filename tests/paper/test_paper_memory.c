@@ -49,6 +49,28 @@ static void growth_moves_nothing_that_is_lent(void **state)
     cluster_free(cluster);
 }
 
+/* And when the state machine is the only one that still reads: the disk is done
+ * with all of it. */
+static void growth_leaves_an_open_batch_alone(void **state)
+{
+    struct cluster *cluster = single(1u << 22);
+    struct cluster_node *node = cluster_node(cluster, 1);
+
+    (void)state;
+    node->apply_ends = CLUSTER_ENDS_WHEN_TOLD;
+    for (size_t i = 0; i < 3000; i++) {
+        (void)cluster_propose_sized(cluster, 1, 8 + i % 200);
+        if (i % 100 == 0) {
+            (void)cluster_tick(cluster, 1, 1); /* unused memory goes */
+        }
+    }
+    assert_int_equal(node->batch_first, 3);
+    while (cluster_apply_all(cluster, 1)) {
+    }
+    assert_int_equal(cluster_status(cluster, 1).applied_index, 3002);
+    cluster_free(cluster);
+}
+
 /* The same when what is lent is truncated and its places are used again. */
 static void truncation_leaves_what_is_lent(void **state)
 {
@@ -369,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(growth_moves_nothing_that_is_lent),
+        cmocka_unit_test(growth_leaves_an_open_batch_alone),
         cmocka_unit_test(truncation_leaves_what_is_lent),
         cmocka_unit_test(truncation_inside_the_hook_leaves_what_it_holds),
         cmocka_unit_test(memory_of_truncated_entries_is_given_back),

@@ -198,6 +198,27 @@ static void late_pre_votes_start_nothing(void **state)
     cluster_free(cluster);
 }
 
+/*
+ * A server asked in term 2, which only its memory knew, and crashed; it asked
+ * again in term 1 and campaigns in term 2. What was willing then may have given
+ * its vote away since.
+ */
+static void late_pre_votes_elect_nobody(void **state)
+{
+    struct cluster *cluster = one_of(3, ALL);
+
+    (void)state;
+    (void)cluster_tick(cluster, 1, 2 * TIMEOUT);
+    assert_int_equal(play_pre_vote_reply(cluster, 2, 1, true), 0);
+    assert_int_equal(role(cluster, 1), CRAFT_ROLE_CANDIDATE);
+    assert_int_equal(play_pre_vote_reply(cluster, 2, 2, true), 0);
+    assert_int_equal(play_pre_vote_reply(cluster, 3, 2, true), 0);
+    assert_int_equal(role(cluster, 1), CRAFT_ROLE_CANDIDATE);
+    assert_int_equal(play_vote_reply(cluster, 3, 2, true), 0);
+    assert_int_equal(role(cluster, 1), CRAFT_ROLE_LEADER);
+    cluster_free(cluster);
+}
+
 /* It would not vote for itself any more. */
 static void vote_given_away_ends_the_own_question(void **state)
 {
@@ -639,6 +660,7 @@ int main(void)
         cmocka_unit_test(refused_pre_candidate_follows_and_asks_again_later),
         cmocka_unit_test(candidate_without_a_majority_asks_again),
         cmocka_unit_test(late_pre_votes_start_nothing),
+        cmocka_unit_test(late_pre_votes_elect_nobody),
         cmocka_unit_test(vote_given_away_ends_the_own_question),
         cmocka_unit_test(vote_of_this_term_ends_the_own_question),
         cmocka_unit_test(match_is_told_when_the_leader_is_heard_again),

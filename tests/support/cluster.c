@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cluster_parts.h"
+#include "test_memory.h"
 
 #define SETTLE_ROUNDS_MAX 20000u
 
@@ -274,7 +275,7 @@ int cluster_propose_sized(struct cluster *cluster, uint32_t position,
     if (rv != 0) {
         token_refused(cluster, token);
     }
-    memset(data, 0xdb, data_len + 1);
+    test_memory_poison(data, data_len + 1);
     free(data);
     cluster_leave(input);
     return rv;

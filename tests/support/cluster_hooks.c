@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cluster_parts.h"
+#include "test_memory.h"
 
 #define LLU(x) ((unsigned long long)(x))
 
@@ -349,7 +350,7 @@ bool cluster_fetch_one(struct cluster *cluster, uint32_t position, int ending)
     if (rv != 0 && rv > -900) {
         cluster_fail(cluster, "%u: fetched gives %d", position, rv);
     }
-    memset(entries, 0xdb, fetch.entries_max * sizeof *entries);
+    test_memory_poison(entries, fetch.entries_max * sizeof *entries);
     free(entries);
     cluster_leave(input);
     return true;

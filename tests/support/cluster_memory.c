@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "cluster_parts.h"
-
-#define POISON 0xdb
+#include "test_memory.h"
 
 static void allocation_check(struct cluster_node *node, size_t new_size)
 {
@@ -53,14 +52,14 @@ void *cluster_allocate(void *ctx, void *ptr, size_t old_size, size_t new_size)
         if (fresh == NULL) {
             return NULL;
         }
-        memset(fresh, POISON, new_size);
+        test_memory_poison(fresh, new_size);
         node->allocations++;
     }
     if (ptr != NULL) {
         if (fresh != NULL) {
             memcpy(fresh, ptr, old_size < new_size ? old_size : new_size);
         }
-        memset(ptr, POISON, old_size); /* a late reader sees it */
+        test_memory_poison(ptr, old_size);
         free(ptr);
     }
     node->memory = node->memory - old_size + new_size;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cluster_parts.h"
+#include "test_memory.h"
 
 static void message_free(struct cluster_message *message)
 {
@@ -217,7 +218,7 @@ static int receive_bytes(struct cluster_node *node,
         cluster_fail(node->cluster, "a message cannot be encoded: %d", rv);
     }
     rv = craft_receive_bytes(node->node, bytes, len);
-    memset(bytes, 0xdb, len);
+    test_memory_poison(bytes, len);
     free(bytes);
     return rv;
 }
@@ -263,10 +264,10 @@ static int message_receive(struct cluster_node *node, craft_message *message)
             uint8_t *own;
         } data = {.given = entries[i].data};
 
-        memset(data.own, 0xdb, from[i].data_len);
+        test_memory_poison(data.own, from[i].data_len);
         free(data.own);
     }
-    memset(entries, 0xdb, (len + 1) * sizeof *entries);
+    test_memory_poison(entries, (len + 1) * sizeof *entries);
     free(entries);
     cluster_leave(input);
     return rv;

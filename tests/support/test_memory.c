@@ -13,6 +13,13 @@ static void memory_fault(const char *what)
     abort();
 }
 
+void test_memory_poison(void *ptr, size_t size)
+{
+    void *(*volatile fill)(void *, int, size_t) = memset;
+
+    (void)fill(ptr, 0xdb, size);
+}
+
 static void block_free(struct test_memory *memory, uint8_t *ptr, size_t size)
 {
     size_t told;
@@ -23,6 +30,7 @@ static void block_free(struct test_memory *memory, uint8_t *ptr, size_t size)
     }
     memory->blocks--;
     memory->bytes -= size;
+    test_memory_poison(ptr, size);
     free(ptr - HEADER);
 }
 

@@ -22,4 +22,10 @@ struct test_memory {
 
 craft_allocator test_memory_allocator(struct test_memory *memory);
 
+/*
+ * For whoever reads too late. A compiler leaves out what is only written to
+ * memory that is freed next, so it is not told what this calls.
+ */
+void test_memory_poison(void *ptr, size_t size);
+
 #endif

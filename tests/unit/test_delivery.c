@@ -357,9 +357,11 @@ static void a_message_inside_send_takes_effect_at_once(void **state)
 static void free_node(struct host *host)
 {
     craft_node *node = host->node;
+    size_t bytes = host->memory.bytes;
 
     craft_node_free(node);
     /* It is still there until the delivery ends. */
+    assert_int_equal(host->memory.bytes, bytes);
     assert_true(craft_hold(node) <= 0);
     assert_non_null(craft_error_name(craft_propose(node, NULL, 0, 1)));
     host->node = NULL;
