@@ -280,7 +280,7 @@ esac
 need_tools patch || exit 1
 outdated=
 for name in $all; do
-    if ! said=$(patch -p1 -s --dry-run -d "$source" \
+    if ! said=$(patch -p1 -s -N --dry-run -r - -d "$source" \
         <"$patches/$name.patch" 2>&1); then
         failure "$name FAILED: its patch does not apply: $said"
         outdated="$outdated $name"
