@@ -6,11 +6,14 @@
 
 /* ---------------------------------------------------------------- entries */
 
-/* INDEX@TERM, then :"data", :noop, :configuration or nothing. */
-static bool entry_read(char *text, craft_entry *entry)
+#define FILLER_MAX 4096u
+
+/* INDEX@TERM, then :"data", :bytes=K of the filler, :noop, :KIND or nothing. */
+static bool entry_read(char *text, const uint8_t *filler, craft_entry *entry)
 {
     char *what = strchr(text, ':');
     char *term = strchr(text, '@');
+    uint64_t bytes = 0;
 
     memset(entry, 0, sizeof *entry);
     entry->kind = CRAFT_ENTRY_COMMAND;
@@ -38,6 +41,11 @@ static bool entry_read(char *text, craft_entry *entry)
         entry->data = (const uint8_t *)what;
         return entry->data_len != SIZE_MAX;
     }
+    if (strncmp(what, "bytes=", 6) == 0) {
+        entry->data = filler;
+        return number_read(what + 6, &bytes) &&
+               (entry->data_len = (size_t)bytes) <= FILLER_MAX;
+    }
     /* Any kind, with nothing in it. */
     entry->kind = (uint32_t)strtoul(what, &what, 10);
     return *what == '\0';
@@ -47,20 +55,23 @@ craft_entry *forge_entries(struct words *words, const char *key,
                            size_t *entries_len)
 {
     struct word *word = words_key(words, key);
-    craft_entry *entries = calloc(WORD_ITEMS_MAX, sizeof *entries);
+    size_t size = WORD_ITEMS_MAX * sizeof(craft_entry);
+    craft_entry *entries = calloc(1, size + FILLER_MAX);
+    uint8_t *filler = (uint8_t *)(entries + WORD_ITEMS_MAX);
     char *items[WORD_ITEMS_MAX];
     size_t len;
 
     if (entries == NULL) {
         abort();
     }
+    memset(filler, 'z', FILLER_MAX);
     *entries_len = 0;
     if (word == NULL) {
         return entries;
     }
     len = word_items(words, word, items);
     for (size_t i = 0; i < len; i++) {
-        if (!entry_read(items[i], &entries[i])) {
+        if (!entry_read(items[i], filler, &entries[i])) {
             words_fault(words, "not an INDEX@TERM[:\"DATA\"|:noop]", items[i]);
         }
     }

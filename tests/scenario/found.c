@@ -43,6 +43,7 @@ static const struct described others[] = {
     {"puppets=(N, ..)", "members that the script plays with `recv`; also "
                         "`puppets=others`: all but server 1"},
     {"blank=(N, ..)", "servers that start empty, outside of the configuration"},
+    {"learners=(N, ..)", "members without a vote"},
     {"pre-vote", "servers ask before they campaign (thesis 9.6) [off]"},
     {"sticky", "voters refuse to replace a leader they hear (4.2.3) [off]"},
     {"check-quorum", "a leader heard by no majority steps down (6.2) [off]"},
@@ -179,6 +180,7 @@ void found_cluster(struct story *story, struct words *words)
     take_members(words, &options);
     options.puppets = take_mask(words, "puppets", options.nodes);
     options.blank = take_mask(words, "blank", options.nodes);
+    options.learners = take_mask(words, "learners", options.nodes);
     options.seed = words_number(words, "seed", story->seed);
     options.pull = words_flag(words, "pull") || story->pull;
     options.bytes = words_flag(words, "bytes") || story->bytes;

@@ -265,7 +265,7 @@ static const char puppets[] =
     "| read | `question=N` |\n"
     "| read_reply | `question=N` [the last that N asked] `index=I` |\n"
     "| append | `prev=INDEX@TERM` `commit=I` "
-    "`entries=(INDEX@TERM:\"DATA\", INDEX@TERM:noop, "
+    "`entries=(INDEX@TERM:\"DATA\", INDEX@TERM:bytes=K, INDEX@TERM:noop, "
     "INDEX@TERM:KIND)` |\n"
     "| append_reply | `match=I`, or `rejected=I` `hint=INDEX@TERM` |\n"
     "| all | `round=N` [the last that N told P] `kind=N` `group=N` "

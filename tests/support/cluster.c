@@ -544,7 +544,9 @@ static void node_bootstrap(struct cluster_node *node)
     for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
         if ((cluster->options.blank >> i & 1u) == 0) {
             members[len].id = cluster->nodes[i].id;
-            members[len].role = CRAFT_MEMBER_VOTER;
+            members[len].role = (cluster->options.learners >> i & 1u) != 0
+                                    ? CRAFT_MEMBER_LEARNER
+                                    : CRAFT_MEMBER_VOTER;
             len++;
         }
     }

@@ -304,8 +304,8 @@ void cluster_note_commit(struct cluster_node *node, craft_term term,
     if (node->puppet) {
         const struct cluster_term *known = cluster_term_of(cluster, term);
 
-        while (commit > cluster->committed.len &&
-               (commit > known->log_len || known->log[commit - 1] == 0)) {
+        commit = commit < known->log_len ? commit : known->log_len;
+        while (commit > cluster->committed.len && known->log[commit - 1] == 0) {
             commit--;
         }
         entry =
