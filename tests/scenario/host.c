@@ -51,6 +51,16 @@ static void note_commands(struct story *story, const craft_command *commands,
     }
 }
 
+/* What was refused has no fate: its name stands for an earlier one. */
+static void commands_result(struct story *story, uint32_t position, int rv,
+                            size_t noted_from)
+{
+    story_result(story, position, rv);
+    for (size_t i = noted_from; rv != 0 && i < story->commands_len; i++) {
+        story->commands[i][0] = '\0';
+    }
+}
+
 /* "string" or bytes=N; the bytes are to be freed when there was none. */
 static uint8_t *take_command(struct words *words, craft_command *command)
 {
@@ -86,10 +96,13 @@ void host_propose(struct story *story, struct words *words)
 
     command.token = untold ? 0 : 1;
     if (story_ready(story, words)) {
+        size_t from = story->commands_len;
+
         note_commands(story, &command, 1);
-        story_result(
+        commands_result(
             story, node->position,
-            cluster_propose_command(story->cluster, node->position, &command));
+            cluster_propose_command(story->cluster, node->position, &command),
+            from);
     }
     free(made);
 }
@@ -112,10 +125,13 @@ void host_propose_many(struct story *story, struct words *words)
         len++;
     }
     if (story_ready(story, words)) {
+        size_t from = story->commands_len;
+
         note_commands(story, commands, len);
-        story_result(story, node->position,
-                     cluster_propose_commands(story->cluster, node->position,
-                                              commands, len));
+        commands_result(story, node->position,
+                        cluster_propose_commands(story->cluster, node->position,
+                                                 commands, len),
+                        from);
     }
 }
 
@@ -156,9 +172,12 @@ void host_transfer(struct story *story, struct words *words)
         words_fault(words, "no such server", word->value);
     }
     if (story_ready(story, words)) {
+        size_t from = story->commands_len;
+
         note_commands(story, &name, 1);
-        story_result(story, node->position,
-                     cluster_transfer(story->cluster, node->position, target));
+        commands_result(
+            story, node->position,
+            cluster_transfer(story->cluster, node->position, target), from);
     }
 }
 

@@ -492,11 +492,9 @@ void look_assert_done(struct story *story, struct words *words)
     while (at > 0 && strcmp(story->commands[at - 1], name) != 0) {
         at--;
     }
-    if (at == 0) {
-        words_fault(words, "never proposed", command->value);
-    }
     if (story_ready(story, words)) {
-        const char *is = fate_of(cluster_token(story->cluster, at));
+        const char *is = at > 0 ? fate_of(cluster_token(story->cluster, at))
+                                : "not proposed, or refused";
 
         if (strcmp(is, fate->value) != 0) {
             story_wrong(story, "%s is %s, not %s", name, is, fate->value);
