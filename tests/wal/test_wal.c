@@ -140,6 +140,65 @@ static void truncation_reaches_back_over_segments(void **state)
     wal_store_free(&store);
 }
 
+/* Whose log is replaced inside the read call that this counts down to. */
+static struct wal_store *replaced;
+static int replace_in;
+
+static int64_t replacing_read(void *ctx, int file, void *data, size_t data_len,
+                              uint64_t offset)
+{
+    struct wal_store *store = replaced;
+
+    if (store != NULL && replace_in == 0) {
+        replaced = NULL;
+        assert_int_equal(wal_store_rewrite(store, 2, 8, 400), 0);
+        assert_int_equal(wal_store_entries(store, 8, 400), 0);
+        assert_int_equal(wal_store_entries(store, 8, 400), 0);
+    }
+    replace_in--;
+    return memory_files_table()->read(ctx, file, data, data_len, offset);
+}
+
+/* A writer truncates while a reader goes from segment to segment. */
+static void a_batch_is_of_one_log(void **state)
+{
+    craft_wal_files files = *memory_files_table();
+    static uint8_t data[32768];
+    craft_entry entries[32];
+    craft_wal_batch batch = {.struct_size = sizeof batch,
+                             .entries = entries,
+                             .entries_max = 32,
+                             .data = data,
+                             .data_max = sizeof data};
+    int reads = 0;
+
+    (void)state;
+    files.read = replacing_read;
+    do {
+        struct wal_store store;
+
+        wal_store_init(&store, 4096);
+        store.options.files = &files;
+        assert_int_equal(wal_store_open(&store), 0);
+        assert_int_equal(wal_store_vote(&store, 1, 1), 0);
+        for (int i = 0; i < 20; i++) {
+            assert_int_equal(wal_store_entries(&store, 1, 400), 0);
+        }
+        assert_int_equal(wal_store_vote(&store, 2, 1), 0);
+        replaced = &store;
+        replace_in = reads;
+        assert_int_equal(craft_wal_read(store.wal, 1, &batch), 0);
+        assert_true(batch.entries_len >= 2);
+        for (size_t i = 1; i < batch.entries_len; i++) {
+            assert_int_equal(entries[i].term, entries[1].term);
+        }
+        wal_store_free(&store);
+        reads++;
+    } while (replaced == NULL);
+    replaced = NULL;
+    assert_true(reads > 2);
+}
+
 /* Scenario (redisraft 46a6ad0): the term and the vote are in every
    segment, so that none depends on an older one. */
 static void term_and_vote_begin_every_segment(void **state)
@@ -447,6 +506,7 @@ int main(void)
         cmocka_unit_test(records_are_read_back_after_a_reopen),
         cmocka_unit_test(a_read_gives_what_fits),
         cmocka_unit_test(truncation_reaches_back_over_segments),
+        cmocka_unit_test(a_batch_is_of_one_log),
         cmocka_unit_test(term_and_vote_begin_every_segment),
         cmocka_unit_test(a_record_larger_than_a_segment_gets_a_larger_one),
         cmocka_unit_test(many_records_are_one_write_and_one_sync),
