@@ -55,7 +55,8 @@ typedef uint64_t craft_index; /* place in the log; 0 = none, first is 1 */
 /*
  * What a function returns: 0, or one of these. The band tells the severity:
  * -1xx the caller's mistake, -2xx not now, -3xx bad bytes, -9xx the node has
- * come to its end. On any error above -900 the node is unchanged.
+ * come to its end. On any error above -900 the node is unchanged, but for what
+ * earlier inputs of the same hold had left to be decided.
  */
 enum craft_error {
     CRAFT_OK = 0,
