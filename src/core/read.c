@@ -188,7 +188,7 @@ static uint64_t round_proven(const struct craft_node *node)
         rounds[len] = peers->slots[i].round;
         len += (peers->voters >> i) & 1u;
     }
-    return len > 0 ? craft_majority_reached(rounds, len) : 0;
+    return craft_majority_reached(rounds, len);
 }
 
 static void settle_peers(struct craft_node *node, uint64_t proven)

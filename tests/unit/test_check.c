@@ -17,6 +17,7 @@ enum place {
     TICKET, /* the newest that is open */
     SLOT,   /* of server 3 */
     TOKEN,  /* the second */
+    READ,   /* the last that waits */
     MEMBERS,
     RUN,   /* the last run of terms */
     ENTRY, /* the last one */
@@ -41,6 +42,7 @@ struct fault {
 #define OF_TICKET(field) FACT(TICKET, struct craft_stored, field)
 #define OF_SLOT(field) FACT(SLOT, struct craft_peer, field)
 #define OF_TOKEN(field) FACT(TOKEN, struct craft_token, field)
+#define OF_READ(field) FACT(READ, struct craft_reading, field)
 #define OF_RUN(field) FACT(RUN, struct craft_run, field)
 #define OF_ENTRY(field) FACT(ENTRY, craft_entry, field)
 #define OF_BLOCK(field) FACT(BLOCK, struct craft_block, field)
@@ -109,6 +111,10 @@ static const struct fault faults[] = {
     {"propose: terms rise along the queue", {{OF_TOKEN(term), 1}}},
     {"propose: terms rise along the queue", {{OF_TOKEN(token), 0}}},
 
+    {"read: those open are bounded", {{OF_NODE(config.tokens_max), 4}}},
+    {"read: those open are bounded", {{OF_NODE(reads.failed), 6}}},
+    {"read: numbers rise along the queue", {{OF_READ(number), 0}}},
+
     {"delivery: a hold ends the loop", {{OF_NODE(due), CRAFT_DELIVERY_ENDS}}},
     {"delivery: a hold ends the loop", {{OF_NODE(delivery.holds), 1}}},
 };
@@ -120,7 +126,7 @@ static void propose(struct rig *rig, uint64_t token)
     rig_run(rig);
 }
 
-/* A leader of three with a record, a batch and four tokens open. */
+/* A leader of three with a record, a batch, four tokens and five reads open. */
 static struct rig *rig_busy(void)
 {
     struct rig *rig = rig_new(1);
@@ -134,6 +140,10 @@ static struct rig *rig_busy(void)
     rig_run(rig);
     rig->slow_disk = true;
     propose(rig, 4);
+    for (uint64_t token = 5; token <= 9; token++) {
+        assert_int_equal(craft_read(rig->node, token), 0);
+    }
+    rig_run(rig);
     assert_int_equal(rig_status(rig).commit_index, 5);
     assert_int_equal(rig_status(rig).last_index, 6);
     assert_int_equal(rig_status(rig).persists_open, 1);
@@ -156,6 +166,10 @@ static void *place_of(struct craft_node *node, enum place place)
     case TOKEN:
         return &node->proposals.tokens[(node->proposals.first + 1) &
                                        (node->proposals.max - 1)];
+    case READ:
+        return &node->reads.waiting.items[(node->reads.waiting.first +
+                                           node->reads.waiting.len - 1) &
+                                          (node->reads.max - 1)];
     case MEMBERS:
         return node->configuration;
     case RUN:
@@ -248,12 +262,31 @@ static void no_node_is_no_good_node(void **state)
     assert_string_equal(craft_check(NULL), "node: there is one");
 }
 
+static void a_read_that_waits_for_nobody_is_told(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_append payload = {1, 1, 1, NULL, 0};
+
+    (void)state;
+    rig_found(rig, 3);
+    assert_int_equal(rig_append(rig, 2, 2, &payload), 0);
+    rig_run(rig);
+    assert_int_equal(craft_read(rig->node, 7), 0);
+    rig_run(rig);
+    rig->node->standing.leader = 0;
+    assert_string_equal(craft_check(rig->node),
+                        "read: without a leader nothing waits for one");
+    rig->node->standing.leader = 2;
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_broken_invariant_is_told),
         cmocka_unit_test(broken_orders_are_told),
         cmocka_unit_test(no_node_is_no_good_node),
+        cmocka_unit_test(a_read_that_waits_for_nobody_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
