@@ -156,7 +156,7 @@ static void records_that_cannot_be_stored_are_refused(void **state)
         if (which == 2) {                                /* both together are */
             entries[0].data_len = most - CRAFT_WAL_ENTRY_LEN;
         } else if (which == 3) { /* or with what stands around them */
-            entries[0].data_len = most - 2 * CRAFT_WAL_ENTRY_LEN;
+            entries[0].data_len = most - (size_t)2 * CRAFT_WAL_ENTRY_LEN;
         }
         entries[0].term = which == 4 ? 2 : 1; /* the term falls */
         assert_int_equal(craft_wal_append(store.wal, &record, 1, NULL),
