@@ -16,7 +16,8 @@ enum {
     READ_BYTES = 16 * 1024,
     KEPT_BYTES = 64 * 1024,        /* memory of an idle buffer */
     OUT_BYTES_PAUSE = 1024 * 1024, /* replies to be sent */
-    FRAMING_MAX = 8                /* wire bytes per byte of operation */
+    FRAMING_MAX = 8,               /* wire bytes per byte of operation */
+    PASSED_OVER_MAX = 16           /* reads of 4 KiB at the end */
 };
 
 void kv_client_note(struct kv_client *client)
@@ -42,6 +43,30 @@ void kv_client_fail(struct kv_client *client, uint64_t serial, const char *text)
     kv_client_note(client);
 }
 
+void kv_client_dismiss(struct kv_client *client)
+{
+    if (client->fd >= 0) {
+        client->closing = 1;
+        kv_client_note(client);
+    }
+}
+
+/*
+ * What the client has sent meanwhile is passed over: closed with bytes unread,
+ * the connection would be reset, and might lose replies on their way.
+ */
+static void hang_up(int fd)
+{
+    char bytes[4096];
+    ssize_t got = 1;
+
+    (void)shutdown(fd, SHUT_WR);
+    for (int i = 0; i < PASSED_OVER_MAX && got > 0; i++) {
+        got = recv(fd, bytes, sizeof bytes, 0);
+    }
+    close(fd);
+}
+
 void kv_client_close(struct kv_client *client)
 {
     struct kv_server *server = client->server;
@@ -50,7 +75,7 @@ void kv_client_close(struct kv_client *client)
         return;
     }
     (void)craft_host_unwatch(server->host, client->fd);
-    close(client->fd);
+    hang_up(client->fd);
     client->fd = -1;
     kv_buffer_free(&client->in);
     kv_buffer_free(&client->out);
@@ -58,6 +83,9 @@ void kv_client_close(struct kv_client *client)
     kv_pipeline_drop(&client->pipeline);
     server->free_slots[server->free_len++] = client->slot;
     server->clients_len--;
+    if (server->is_stopping) {
+        craft_host_busy(server->host, server->clients_len > 0);
+    }
 }
 
 /* ------------------------------------------------------------------ input */

@@ -27,7 +27,8 @@ enum command_flags {
     WRITES = 1,
     READS = 2,
     OTHER = 4,
-    QUICK = 8
+    QUICK = 8,
+    LATER = 16 /* has a request, and need not have its answer at once */
 };
 
 struct command {
@@ -398,6 +399,28 @@ static void answer_hello(struct kv_client *client, const struct args *args,
     kv_reply_integer(reply, (int64_t)client->id);
 }
 
+/* It has a request: the newest. */
+static void answer_raft(struct kv_client *client, const struct args *args,
+                        struct kv_buffer *reply)
+{
+    int64_t target = 0;
+
+    if (!is_word(args->at[1], "transfer")) {
+        unknown_subcommand(args, "RAFT", reply);
+        return;
+    }
+    if (!has_arity(args, args->len == 2 ? 2 : 3, "raft|transfer", reply)) {
+        return;
+    }
+    if (args->len == 3 &&
+        (kv_resp_integer(args->at[2], &target) != 0 || target <= 0)) {
+        kv_reply_error(reply, "ERR the server's id is no number above 0");
+        return;
+    }
+    kv_raft_transfer(client, client->pipeline.tail - 1, (craft_id)target,
+                     reply);
+}
+
 static void answer_command(struct kv_client *client, const struct args *args,
                            struct kv_buffer *reply);
 
@@ -429,6 +452,7 @@ static const struct command commands[] = {
     {"hello",     -1, OTHER | QUICK,  NULL,          answer_hello,   0, 0, 0},
     {"select",     2, OTHER | QUICK,  NULL,          answer_select,  0, 0, 0},
     {"quit",      -1, OTHER | QUICK,  NULL,          answer_quit,    0, 0, 0},
+    {"raft",      -2, OTHER | LATER,  NULL,          answer_raft,    0, 0, 0},
 };
 /* clang-format on */
 
@@ -542,6 +566,18 @@ static int refuse(const struct kv_client *client, const struct command *command,
     return 1;
 }
 
+static uint64_t deadline(const struct kv_server *server)
+{
+    return craft_host_now_ns(server->host) +
+           (uint64_t)server->options->timeout_ms * 1000000;
+}
+
+/* Has it been handed on? Then its answer comes later. */
+static int is_asked(struct kv_pipeline *pipeline, uint64_t serial)
+{
+    return kv_pipeline_find(pipeline, serial)->state == KV_REQUEST_ASKED;
+}
+
 /* The reply of a command that is answered here, or its error. */
 static void answer(struct kv_client *client, const struct command *command,
                    const struct args *args, const char *failure)
@@ -551,8 +587,12 @@ static void answer(struct kv_client *client, const struct command *command,
     uint64_t serial = 0;
 
     /* Behind others it waits in a request of its own. */
-    if (!kv_pipeline_empty(pipeline)) {
+    if (command != NULL && (command->flags & LATER) != 0) {
+        serial = kv_pipeline_push(pipeline, deadline(client->server));
+    } else if (!kv_pipeline_empty(pipeline)) {
         serial = kv_pipeline_push(pipeline, UINT64_MAX);
+    }
+    if (serial != 0) {
         reply = kv_pipeline_reply(pipeline, serial, &client->out);
     }
     if (failure != NULL) {
@@ -562,7 +602,7 @@ static void answer(struct kv_client *client, const struct command *command,
     } else if (!refuse(client, command, args, reply)) {
         command->answer(client, args, reply);
     }
-    if (serial != 0) {
+    if (serial != 0 && !is_asked(pipeline, serial)) {
         kv_pipeline_answered(pipeline, serial, &client->out);
     }
 }
@@ -572,15 +612,15 @@ static void make_request(struct kv_client *client)
 {
     const struct kv_server *server = client->server;
     struct kv_pipeline *pipeline = &client->pipeline;
-    uint64_t deadline_ns = craft_host_now_ns(server->host) +
-                           (uint64_t)server->options->timeout_ms * 1000000;
-    uint64_t serial = kv_pipeline_push(pipeline, deadline_ns);
-    size_t len = kv_pipeline_find(pipeline, serial)->op_len;
+    uint64_t serial = kv_pipeline_push(pipeline, deadline(server));
+    struct kv_request *request = kv_pipeline_find(pipeline, serial);
+    size_t len = request->op_len;
     uint8_t *bytes =
         kv_buffer_data(&pipeline->ops) + kv_buffer_len(&pipeline->ops) - len;
     struct kv_slice op = {bytes, len};
     struct kv_op_origin origin;
 
+    request->only_reads = (uint32_t)kv_op_only_reads(kv_op_check(op));
     origin.life = server->life;
     origin.token = kv_replica_token(client, serial);
     kv_op_stamp(bytes, origin);

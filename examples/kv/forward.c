@@ -35,8 +35,7 @@ enum {
     INDEX_BITS = 24
 };
 
-/* Tokens of forwarded commands begin with ones: no client has that slot. */
-static const uint64_t token_mark = (uint64_t)0xffff << 48;
+static const uint64_t token_mark = (uint64_t)KV_TOKEN_FORWARD << KV_TOKEN_SHIFT;
 
 static void put(uint8_t *bytes, uint64_t number)
 {
@@ -102,7 +101,8 @@ static void receive_reply(struct kv_server *server, struct kv_slice message)
         return;
     }
     is_last = message.data[1];
-    client = kv_replica_find(server, get(message.data + 2), &serial);
+    client = kv_replica_find(server, get(message.data + 2), KV_REQUEST_OPEN,
+                             &serial);
     if (client == NULL) {
         return;
     }

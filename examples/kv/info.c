@@ -107,9 +107,10 @@ static void raft_section(struct kv_server *server, struct kv_buffer *text)
 
     (void)craft_node_status(craft_host_node(server->host), &status);
     line(text, "raft_id:%" PRIu64, server->options->id);
-    line(text, "raft_role:%s", status.role < 3 ? roles[status.role] : "?");
+    line(text, "raft_role:%s", status.role < 4 ? roles[status.role] : "?");
     line(text, "raft_term:%" PRIu64, status.term);
     line(text, "raft_leader:%" PRIu64, status.leader);
+    line(text, "raft_transfer_target:%" PRIu64, status.transfer_target);
     line(text, "raft_last_index:%" PRIu64, status.last_index);
     line(text, "raft_durable_index:%" PRIu64, status.durable_index);
     line(text, "raft_commit_index:%" PRIu64, status.commit_index);
@@ -118,6 +119,8 @@ static void raft_section(struct kv_server *server, struct kv_buffer *text)
     line(text, "raft_log_bytes:%zu", status.log_bytes);
     line(text, "raft_uncommitted_bytes:%zu", status.uncommitted_bytes);
     line(text, "raft_tokens_open:%" PRIu32, status.tokens_open);
+    line(text, "raft_reads_open:%" PRIu32, status.reads_open);
+    line(text, "raft_round:%" PRIu64, status.round);
     line(text, "raft_disk_full:%d",
          (status.flags & CRAFT_STATUS_DISK_FULL) != 0);
     for (uint32_t i = 0; i < status.peers_len; i++) {

@@ -4,8 +4,8 @@
  * An operation is computed when its entry is applied, once on every server,
  * from the store and its own bytes alone: so all stores stay equal. Its
  * reply is written by the same function; only the server that was asked sends
- * it. Operations that only read go through the log as well, and so see
- * everything that was acknowledged before them.
+ * it. Operations that only read need no entry (reads.c); those that stand
+ * between writes of one client go through the log with them.
  *
  * Bytes: format (1), code, origin (two numbers of 8 bytes, low byte first),
  * then each argument as a length (7 bits per byte, low first, the high bit on

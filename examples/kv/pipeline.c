@@ -36,6 +36,7 @@ void kv_pipeline_drop(struct kv_pipeline *pipeline)
     pipeline->next = pipeline->tail;
     pipeline->timed = pipeline->tail;
     pipeline->open = 0;
+    pipeline->asked = 0;
     pipeline->expected_bytes = 0;
     pipeline->ops_at += kv_buffer_len(&pipeline->ops);
     kv_buffer_free(&pipeline->ops);
@@ -87,6 +88,7 @@ uint64_t kv_pipeline_push(struct kv_pipeline *pipeline, uint64_t deadline_ns)
     }
     request = at(pipeline, pipeline->tail);
     request->state = KV_REQUEST_WAITING;
+    request->only_reads = 0;
     request->op_at = from;
     request->op_len = (uint32_t)(end - from);
     request->deadline_ns = deadline_ns;
@@ -121,19 +123,41 @@ struct kv_slice kv_pipeline_op(const struct kv_pipeline *pipeline,
     return op;
 }
 
+int kv_pipeline_may_ask(const struct kv_pipeline *pipeline,
+                        const struct kv_request *request)
+{
+    return request->only_reads && pipeline->open == 0;
+}
+
 struct kv_request *kv_pipeline_ready(struct kv_pipeline *pipeline,
                                      uint64_t route, uint64_t *serial)
 {
+    struct kv_request *request;
+
     while (pipeline->next != pipeline->tail &&
            at(pipeline, pipeline->next)->state != KV_REQUEST_WAITING) {
         pipeline->next++;
     }
-    if (pipeline->next == pipeline->tail ||
-        (pipeline->open > 0 && pipeline->route != route)) {
+    if (pipeline->next == pipeline->tail) {
+        return NULL;
+    }
+    request = at(pipeline, pipeline->next);
+    if (!kv_pipeline_may_ask(pipeline, request) &&
+        (pipeline->asked > 0 ||
+         (pipeline->open > 0 && pipeline->route != route))) {
         return NULL;
     }
     *serial = pipeline->next;
-    return at(pipeline, pipeline->next);
+    return request;
+}
+
+void kv_pipeline_asked(struct kv_pipeline *pipeline, uint64_t serial)
+{
+    struct kv_request *request = at(pipeline, serial);
+
+    assert(request->state == KV_REQUEST_WAITING);
+    request->state = KV_REQUEST_ASKED;
+    pipeline->asked++;
 }
 
 void kv_pipeline_opened(struct kv_pipeline *pipeline, uint64_t route,
@@ -206,6 +230,8 @@ void kv_pipeline_answered(struct kv_pipeline *pipeline, uint64_t serial,
     assert(request->state != KV_REQUEST_ANSWERED);
     if (request->state == KV_REQUEST_OPEN) {
         pipeline->open--;
+    } else if (request->state == KV_REQUEST_ASKED) {
+        pipeline->asked--;
     }
     request->state = KV_REQUEST_ANSWERED;
     while (pipeline->head != pipeline->tail &&

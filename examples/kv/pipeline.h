@@ -7,6 +7,7 @@
  *
  *     waiting    not handed to any log
  *     open       handed to the leader's log; its fate is not known
+ *     asked      the node here was asked: a read that needs no log
  *     answered   the reply is here, that of an older one is not
  *
  * Requests are named by serials, which count on for as long as the pipeline
@@ -18,6 +19,10 @@
  * in that order or not at all, and when one turns out not to have entered
  * it, neither have those behind it. So a request waits while an older one is
  * open on another route.
+ *
+ * And a read sees the writes before it, and none behind it. So a write waits
+ * while an older read is asked; a read behind a write that is open goes through
+ * the log like that one.
  */
 #ifndef KV_PIPELINE_H
 #define KV_PIPELINE_H
@@ -27,11 +32,13 @@
 enum kv_request_state {
     KV_REQUEST_WAITING = 0,
     KV_REQUEST_OPEN = 1,
-    KV_REQUEST_ANSWERED = 2
+    KV_REQUEST_ANSWERED = 2,
+    KV_REQUEST_ASKED = 3
 };
 
 struct kv_request {
     uint32_t state;         /* enum kv_request_state */
+    uint32_t only_reads;    /* its operation leaves the state as it is */
     uint32_t op_len;        /* 0 for a command that is answered at once */
     uint64_t op_at;         /* in all bytes that ever went through `ops` */
     size_t expected_bytes;  /* of the reply */
@@ -47,6 +54,7 @@ struct kv_pipeline {
     uint64_t tail;         /* one past the newest */
     uint64_t timed;        /* none before it still has a deadline to meet */
     size_t open;           /* requests that are open */
+    size_t asked;          /* and that are asked */
     uint64_t route;        /* of the open ones */
     uint64_t sent_term;    /* term of its leader; 0 = proposed by this server */
     struct kv_buffer ops;  /* encoded, of the requests from head on */
@@ -93,13 +101,20 @@ struct kv_slice kv_pipeline_op(const struct kv_pipeline *pipeline,
                                const struct kv_request *request);
 
 /*
- * The request to be handed to this route now; its serial. NULL when none is
- * waiting, or an older one is open on another route.
+ * The request to be handed over now, to this route or to the node; its serial.
+ * NULL when none is waiting, or it has to wait for older ones.
  */
 struct kv_request *kv_pipeline_ready(struct kv_pipeline *pipeline,
                                      uint64_t route, uint64_t *serial);
 
-/* The request that was ready has been handed over. */
+/* Is the request that is ready a read that needs no log? */
+int kv_pipeline_may_ask(const struct kv_pipeline *pipeline,
+                        const struct kv_request *request);
+
+/* The node has been asked this. */
+void kv_pipeline_asked(struct kv_pipeline *pipeline, uint64_t serial);
+
+/* The request that was ready has been handed to the route. */
 void kv_pipeline_opened(struct kv_pipeline *pipeline, uint64_t route,
                         uint64_t sent_term);
 

@@ -8,10 +8,10 @@
 
 /*
  * A token names a request of a client of this server: its slot in the upper
- * 16 bits, its serial below. forward.c has tokens of its own.
+ * 16 bits, its serial below. Others are told by those bits: enum kv_token_kind.
  */
 enum {
-    SLOT_SHIFT = 48,
+    SLOT_SHIFT = KV_TOKEN_SHIFT,
     REST_MS = 2,
     TEXT_MAX = 160
 };
@@ -25,7 +25,7 @@ uint64_t kv_replica_token(const struct kv_client *client, uint64_t serial)
 }
 
 struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
-                                  uint64_t *serial)
+                                  uint32_t state, uint64_t *serial)
 {
     uint64_t slot = token >> SLOT_SHIFT;
     struct kv_client *client;
@@ -38,7 +38,7 @@ struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
     client = server->clients[slot];
     request = kv_pipeline_find(&client->pipeline, *serial);
     /* Answered: its deadline has passed, and the client was told so. */
-    return request != NULL && request->state == KV_REQUEST_OPEN ? client : NULL;
+    return request != NULL && request->state == state ? client : NULL;
 }
 
 /* ------------------------------------------------------------ into the log */
@@ -79,6 +79,11 @@ void kv_replica_submit(struct kv_client *client)
            NULL) {
         int rv = CRAFT_ERR_BUSY;
 
+        if (kv_pipeline_may_ask(pipeline, request)) {
+            kv_pipeline_asked(pipeline, serial);
+            kv_reads_add(client, serial);
+            continue;
+        }
         if (!is_shut(server)) {
             rv = hand_over(server, kv_pipeline_op(pipeline, request),
                            kv_replica_token(client, serial));
@@ -89,8 +94,9 @@ void kv_replica_submit(struct kv_client *client)
         } else if (rv == CRAFT_ERR_INVALID) {
             kv_client_fail(client, serial, "ERR command over the limit");
         } else {
-            /* Busy, no leader, no link, a full disk: its deadline bounds how
-             * long it waits. Nobody else may overtake it meanwhile. */
+            /* Busy, no leader or one about to go, no link, a full disk: its
+             * deadline bounds how long it waits. Nobody else may overtake it
+             * meanwhile. */
             route->is_full = 1;
             kv_client_note(client);
             return;
@@ -102,7 +108,8 @@ void kv_replica_refused(struct kv_server *server, uint64_t token,
                         uint64_t route)
 {
     uint64_t serial;
-    struct kv_client *client = kv_replica_find(server, token, &serial);
+    struct kv_client *client =
+        kv_replica_find(server, token, KV_REQUEST_OPEN, &serial);
 
     /* Those behind it in the stream are refused as well: a new stream. */
     if (route == server->route.number) {
@@ -175,17 +182,31 @@ void kv_replica_turn(struct kv_server *server)
     route->rest_until_ns = 0;
 }
 
-/* Fail what has been due before now_ns, and tell in what state it was. */
+/* What is said to a request that is not answered in time, by its state. */
+struct reasons {
+    const char *waiting;
+    const char *open;
+    const char *asked;
+};
+
+static const char *reason(const struct reasons *reasons, uint32_t state)
+{
+    if (state == KV_REQUEST_ASKED) {
+        return reasons->asked;
+    }
+    return state == KV_REQUEST_OPEN ? reasons->open : reasons->waiting;
+}
+
+/* Fail what has been due before now_ns. */
 static void fail_overdue(struct kv_client *client, uint64_t now_ns,
-                         const char *waiting, const char *open)
+                         const struct reasons *reasons)
 {
     const struct kv_request *request;
     uint64_t serial = 0;
 
     while ((request = kv_pipeline_overdue(&client->pipeline, now_ns,
                                           &serial)) != NULL) {
-        kv_client_fail(client, serial,
-                       request->state == KV_REQUEST_OPEN ? open : waiting);
+        kv_client_fail(client, serial, reason(reasons, request->state));
     }
 }
 
@@ -194,6 +215,8 @@ void kv_replica_deadlines(struct kv_server *server)
     uint64_t now_ns = craft_host_now_ns(server->host);
     char waiting[TEXT_MAX];
     char open[TEXT_MAX];
+    char asked[TEXT_MAX];
+    const struct reasons reasons = {waiting, open, asked};
 
     snprintf(waiting, sizeof waiting,
              "TIMEOUT no leader took the command within %" PRIu32 " ms: "
@@ -203,21 +226,28 @@ void kv_replica_deadlines(struct kv_server *server)
              "TIMEOUT no agreement within %" PRIu32 " ms: "
              "the command may or may not have been applied",
              server->options->timeout_ms);
+    snprintf(asked, sizeof asked,
+             "TIMEOUT no leader confirmed the read within %" PRIu32 " ms",
+             server->options->timeout_ms);
     for (uint32_t i = 0; i < server->clients_max; i++) {
         if (server->clients[i] != NULL) {
-            fail_overdue(server->clients[i], now_ns, waiting, open);
+            fail_overdue(server->clients[i], now_ns, &reasons);
         }
     }
+    kv_reads_prune(server);
 }
 
 void kv_replica_stopped(struct kv_server *server)
 {
+    static const struct reasons reasons = {
+        "TIMEOUT the server is stopping: the command was not applied",
+        stopping,
+        "TIMEOUT the server is stopping: nothing was read",
+    };
+
     for (uint32_t i = 0; i < server->clients_max; i++) {
         if (server->clients[i] != NULL) {
-            fail_overdue(server->clients[i], UINT64_MAX - 1,
-                         "TIMEOUT the server is stopping: "
-                         "the command was not applied",
-                         stopping);
+            fail_overdue(server->clients[i], UINT64_MAX - 1, &reasons);
         }
     }
 }
@@ -234,20 +264,18 @@ static void run_unheard(struct kv_server *server, struct kv_slice op, int code)
     kv_op_run(&server->store, op, &server->scratch);
 }
 
-static void run_for_client(struct kv_client *client, uint64_t serial,
-                           struct kv_slice op, int code)
+int kv_replica_run(struct kv_client *client, uint64_t serial,
+                   struct kv_slice op)
 {
     if (kv_buffer_len(&client->out) > KV_OUT_BYTES_MAX) {
-        struct kv_server *server = client->server;
-
         kv_client_close(client);
-        run_unheard(server, op, code);
-        return;
+        return -1;
     }
     kv_op_run(&client->server->store, op,
               kv_pipeline_reply(&client->pipeline, serial, &client->out));
     kv_pipeline_answered(&client->pipeline, serial, &client->out);
     kv_client_note(client);
+    return 0;
 }
 
 static void run_for_server(struct kv_server *server, uint64_t token,
@@ -279,12 +307,13 @@ static void apply_one(struct kv_server *server, const craft_entry *entry)
     }
     origin = kv_op_origin(op);
     if (origin.life == server->life) {
-        client = kv_replica_find(server, origin.token, &serial);
+        client =
+            kv_replica_find(server, origin.token, KV_REQUEST_OPEN, &serial);
     }
-    if (client != NULL) {
-        run_for_client(client, serial, op, code);
-    } else if (kv_forward_is(entry->token) &&
-               kv_forward_known(server, entry->token)) {
+    if (client != NULL && kv_replica_run(client, serial, op) == 0) {
+        return;
+    }
+    if (kv_forward_is(entry->token) && kv_forward_known(server, entry->token)) {
         run_for_server(server, entry->token, op);
     } else {
         run_unheard(server, op, code);
@@ -299,19 +328,14 @@ static void on_apply(void *user, const craft_entry *entries, size_t entries_len)
     }
 }
 
-/* How a proposal ended. A reply was made when it was applied, before this. */
-static void on_done(void *user, uint64_t token, int result, craft_index index)
+/* How a proposal of a client here ended. A reply was made when it was applied,
+ * before this. */
+static void proposal_ended(struct kv_server *server, uint64_t token, int result)
 {
-    struct kv_server *server = user;
-    struct kv_client *client;
     uint64_t serial;
+    struct kv_client *client =
+        kv_replica_find(server, token, KV_REQUEST_OPEN, &serial);
 
-    (void)index;
-    if (kv_forward_is(token)) {
-        kv_forward_ended(server, token, result == CRAFT_RESULT_SUPERSEDED);
-        return;
-    }
-    client = kv_replica_find(server, token, &serial);
     if (client == NULL || result == CRAFT_RESULT_OK) {
         return;
     }
@@ -319,6 +343,25 @@ static void on_done(void *user, uint64_t token, int result, craft_index index)
         kv_replica_refused(server, token, client->pipeline.route);
     } else {
         kv_client_fail(client, serial, stopping);
+    }
+}
+
+static void on_done(void *user, uint64_t token, int result, craft_index index)
+{
+    (void)index;
+    switch (token >> KV_TOKEN_SHIFT) {
+    case KV_TOKEN_FORWARD:
+        kv_forward_ended(user, token, result == CRAFT_RESULT_SUPERSEDED);
+        break;
+    case KV_TOKEN_READS:
+        kv_reads_done(user, token, result);
+        break;
+    case KV_TOKEN_TRANSFER:
+        kv_raft_transferred(user, result);
+        break;
+    default:
+        proposal_ended(user, token, result);
+        break;
     }
 }
 

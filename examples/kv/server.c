@@ -150,13 +150,10 @@ static void on_connection(void *ctx, int fd, uint32_t events)
 
 /* ------------------------------------------------------------------- turns */
 
-/* The host's `turn`: what was applied and read has left notes. */
-static void on_turn(void *user)
+static void look_at_noted(struct kv_server *server)
 {
-    struct kv_server *server = user;
     uint32_t noted_len = server->noted_len;
 
-    kv_replica_turn(server);
     /* A look may note a client again, for the next turn: those stand behind.
      * None is looked at twice, so one client cannot hold the others up. */
     for (uint32_t i = 0; i < noted_len; i++) {
@@ -165,6 +162,40 @@ static void on_turn(void *user)
     memmove(server->noted, server->noted + noted_len,
             (server->noted_len - noted_len) * sizeof(void *));
     server->noted_len -= noted_len;
+}
+
+/*
+ * The host's `turn`: what was applied and read has left notes. Reads that came
+ * in this turn are asked for at once; so are the few that a look finds behind
+ * others. A server that is alone answers on the spot: look again, to send that.
+ */
+static void on_turn(void *user)
+{
+    struct kv_server *server = user;
+
+    kv_replica_turn(server);
+    (void)kv_reads_ask(server);
+    do {
+        look_at_noted(server);
+    } while (kv_reads_ask(server));
+}
+
+/* What was sent is answered; what is sent from now on is for other servers. */
+static void on_stopping(void *user)
+{
+    struct kv_server *server = user;
+
+    server->is_stopping = 1;
+    server->is_deaf = 0;
+    (void)craft_host_unwatch(server->host, server->listener);
+    close(server->listener);
+    server->listener = -1;
+    for (uint32_t i = 0; i < server->clients_max; i++) {
+        if (server->clients[i] != NULL) {
+            kv_client_dismiss(server->clients[i]);
+        }
+    }
+    craft_host_busy(server->host, server->clients_len > 0);
 }
 
 static void on_check(void *ctx, uint64_t timer)
@@ -224,6 +255,7 @@ static int open_host(struct kv_server *server)
     host.error_size = sizeof error;
     kv_replica_machine(&machine);
     machine.turn = on_turn;
+    machine.stopping = on_stopping;
     rv = craft_host_open(&host, &machine, server, &server->host);
     if (rv != 0) {
         fprintf(stderr, "craft-kv: server %llu: %s\n",
@@ -341,6 +373,7 @@ void kv_server_close(struct kv_server *server)
     }
     craft_host_close(server->host);
     kv_forward_free(server);
+    kv_reads_free(server);
     kv_store_free(&server->store);
     kv_buffer_free(&server->scratch);
     free(server->clients);

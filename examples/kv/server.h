@@ -7,13 +7,17 @@
  *     commands   what each command is: a table
  *     pipeline   the commands of a client that have no answer yet
  *     replica    between the clients and the cluster's log
+ *     reads      what needs no log: reads, confirmed by the leader
  *     forward    commands handed from server to server
+ *     raft       what an operator asks of the group
  *     op, store  what is in the log; the state it makes
  *
  * A command's way: client.c cuts it out of the input, commands.c encodes it
  * as an operation, pipeline.c keeps it, replica.c proposes it here or has
  * forward.c carry it to the leader. When the cluster has agreed on it, every
  * server applies it to its store, and the one that was asked sends the reply.
+ * A read that need not wait for writes of its own client goes to reads.c
+ * instead, and is answered from the store here.
  *
  * All of it runs on the thread of the host's loop.
  */
@@ -80,6 +84,21 @@ struct kv_forwards {
     uint32_t peers_len;
 };
 
+/* Reads that have no answer yet, oldest first: reads.c. */
+struct kv_reads {
+    struct kv_buffer tokens; /* of the requests, 8 bytes each */
+    uint64_t answered;       /* of all reads ever, those before the first */
+    uint64_t asked;          /* those that the node was asked */
+};
+
+/* The upper 16 bits of tokens that are not of a client's slot. */
+enum kv_token_kind {
+    KV_TOKEN_TRANSFER = 0xfffd, /* the one of raft.c */
+    KV_TOKEN_READS = 0xfffe,    /* with the number of the last read + 1 */
+    KV_TOKEN_FORWARD = 0xffff,  /* see forward.c */
+    KV_TOKEN_SHIFT = 48
+};
+
 struct kv_server {
     const struct kv_options *options;
     craft_host *host;
@@ -91,10 +110,13 @@ struct kv_server {
     struct kv_buffer scratch; /* a reply that is not for a client here */
     struct kv_route route;
     struct kv_forwards forwards;
+    struct kv_reads reads;
+    uint64_t transfer; /* the request that waits for its end */
 
     int listener;
     uint16_t client_port;
-    int is_deaf; /* out of descriptors: not accepting for a moment */
+    int is_deaf;     /* out of descriptors: not accepting for a moment */
+    int is_stopping; /* clients are answered, and sent away */
     struct kv_client **clients; /* [clients_max], each made when needed */
     uint32_t clients_max;
     uint32_t clients_len;
@@ -124,6 +146,8 @@ void kv_client_note(struct kv_client *client);
 /* That look: parse what is there, hand over, send, perhaps close. */
 void kv_client_look(struct kv_client *client);
 void kv_client_close(struct kv_client *client);
+/* Take no more commands of it; close it when all of them are answered. */
+void kv_client_dismiss(struct kv_client *client);
 
 /* A request whose reply is known now; the text begins with its code. */
 void kv_client_fail(struct kv_client *client, uint64_t serial,
@@ -143,12 +167,40 @@ void kv_replica_turn(struct kv_server *server);
 void kv_replica_deadlines(struct kv_server *server);
 /* The loop has ended: answer all of them. */
 void kv_replica_stopped(struct kv_server *server);
-/* The client and request that a token of this server means; NULL = gone. */
+/* The client and request that a token of this server means, in this state:
+ * open or asked; NULL = gone. */
 struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
-                                  uint64_t *serial);
+                                  uint32_t state, uint64_t *serial);
+/* Carry out an operation, and answer the request: 0. Or -1, nothing done: the
+ * client has let its replies grow beyond the limit, and was closed. */
+int kv_replica_run(struct kv_client *client, uint64_t serial,
+                   struct kv_slice op);
 /* An open request of this route entered no log: it is handed over again. */
 void kv_replica_refused(struct kv_server *server, uint64_t token,
                         uint64_t route);
+
+/* ------------------------------------------------------------------ reads */
+
+/* This request is a read: it is answered when the leader has confirmed that
+ * nothing newer was acknowledged than what this server has applied. */
+void kv_reads_add(struct kv_client *client, uint64_t serial);
+/* Ask the node, once for all reads that it was not asked. 1: some of them
+ * were answered on the spot. */
+int kv_reads_ask(struct kv_server *server);
+/* What the node says to that. */
+void kv_reads_done(struct kv_server *server, uint64_t token, int result);
+/* Forget the oldest ones, as far as nobody waits for them any more. */
+void kv_reads_prune(struct kv_server *server);
+void kv_reads_free(struct kv_server *server);
+
+/* ------------------------------------------------------------------- raft */
+
+/* RAFT TRANSFER: to that server, 0 = to the best one. Answers the request
+ * later, or says in reply why it was refused. */
+void kv_raft_transfer(struct kv_client *client, uint64_t serial,
+                      craft_id target, struct kv_buffer *reply);
+/* How it ended. */
+void kv_raft_transferred(struct kv_server *server, int result);
 
 /* ---------------------------------------------------------------- forward */
 

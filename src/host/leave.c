@@ -20,7 +20,6 @@ static craft_status look(const struct craft_host *host)
 void craft_host_leave(struct craft_host *host)
 {
     craft_status status;
-    int rv;
 
     if (host->leave_ns == 0) {
         host->leave_ns = craft_loop_now(host->loop) + host->election_ns;
@@ -32,7 +31,8 @@ void craft_host_leave(struct craft_host *host)
     }
     status = look(host);
     if (status.role == CRAFT_ROLE_LEADER && status.transfer_target == 0) {
-        rv = craft_transfer(host->node, 0, 0);
+        int rv = craft_transfer(host->node, 0, 0);
+
         host->has_handed_over |= rv == 0;
         host->has_no_heir = rv == CRAFT_ERR_NOT_VOTER;
     }

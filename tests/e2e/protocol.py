@@ -39,6 +39,27 @@ def pipelined_replies_come_in_order(port):
     connection.close()
 
 
+def reads_see_the_writes_before_them_and_none_behind(port):
+    """Of one client, in patterns of G(ET) and S(ET), sent at once."""
+    connection = Connection(port)
+    for pattern in ("GGSG", "GSGSGS", "SGGS", "SSGGSSGG", "G" * 40 + "SG" * 40,
+                    "GS" * 200 + "G"):
+        expect("SET", connection.call("SET", "mixed", "0"), b"OK")
+        value, expected, data = 0, [], b""
+        for letter in pattern:
+            if letter == "G":
+                data += command("GET", "mixed")
+                expected.append(b"%d" % value)
+            else:
+                value += 1
+                data += command("SET", "mixed", value)
+                expected.append(b"OK")
+        connection.send(data)
+        for at, wanted in enumerate(expected):
+            expect("%s of %s" % (at, pattern), connection.reply(), wanted)
+    connection.close()
+
+
 def more_than_a_pipeline_holds_is_answered(port):
     connection = Connection(port, 60)
     count = 30000
@@ -152,6 +173,7 @@ def a_client_that_does_not_read_harms_nobody(port):
 def main(ports):
     for port in ports:
         for check in (pipelined_replies_come_in_order,
+                      reads_see_the_writes_before_them_and_none_behind,
                       more_than_a_pipeline_holds_is_answered,
                       commands_come_in_single_bytes,
                       inline_commands_work,

@@ -126,6 +126,103 @@ static void all_that_is_open_can_be_refused_at_once(void **state)
     kv_buffer_free(&out);
 }
 
+static uint64_t push_read(struct kv_pipeline *pipeline, const char *op)
+{
+    uint64_t serial = push(pipeline, op, 10);
+
+    kv_pipeline_find(pipeline, serial)->only_reads = 1;
+    return serial;
+}
+
+/* Ask the node for the next request, which must be that one. */
+static void ask(struct kv_pipeline *pipeline, uint64_t expected)
+{
+    uint64_t serial = 0;
+    struct kv_request *request = kv_pipeline_ready(pipeline, 1, &serial);
+
+    assert_non_null(request);
+    assert_int_equal(serial, expected);
+    assert_true(kv_pipeline_may_ask(pipeline, request));
+    kv_pipeline_asked(pipeline, serial);
+}
+
+/* R1 R2 W1: it sees neither, and they share a question. */
+static void a_write_waits_for_the_reads_before_it(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+    uint64_t first, second, write, serial;
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    first = push_read(&pipeline, "R1");
+    second = push_read(&pipeline, "R2");
+    write = push(&pipeline, "W1", 10);
+    ask(&pipeline, first);
+    ask(&pipeline, second);
+    assert_null(kv_pipeline_ready(&pipeline, 1, &serial));
+    answer(&pipeline, first, "1", &out);
+    assert_null(kv_pipeline_ready(&pipeline, 1, &serial));
+    answer(&pipeline, second, "2", &out);
+    assert_int_equal(hand_over(&pipeline, 1, "W1"), write);
+    answer(&pipeline, write, "w", &out);
+    assert_sent(&out, "12w");
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
+/* W1 R1 W2 R2: all on the way at once, in the order of the log. */
+static void a_read_behind_an_open_write_goes_through_the_log(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+    uint64_t first, second;
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    push(&pipeline, "W1", 10);
+    first = push_read(&pipeline, "R1");
+    push(&pipeline, "W2", 10);
+    second = push_read(&pipeline, "R2");
+    hand_over(&pipeline, 1, "W1");
+    assert_false(
+        kv_pipeline_may_ask(&pipeline, kv_pipeline_find(&pipeline, first)));
+    assert_int_equal(hand_over(&pipeline, 1, "R1"), first);
+    hand_over(&pipeline, 1, "W2");
+    /* Nor when the route has changed: it waits for those before it. */
+    assert_null(kv_pipeline_ready(&pipeline, 2, &first));
+    assert_int_equal(hand_over(&pipeline, 1, "R2"), second);
+    assert_int_equal(pipeline.asked, 0);
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
+/* A read that was refused with its write is asked for when that is done. */
+static void a_refused_read_needs_no_log_once_nothing_is_open(void **state)
+{
+    struct kv_pipeline pipeline;
+    struct kv_buffer out = {NULL, 0, 0, 0};
+    uint64_t write, read, serial;
+
+    (void)state;
+    kv_pipeline_init(&pipeline);
+    write = push(&pipeline, "W", 10);
+    read = push_read(&pipeline, "R");
+    hand_over(&pipeline, 1, "W");
+    hand_over(&pipeline, 1, "R");
+    kv_pipeline_refused(&pipeline, read);
+    answer(&pipeline, write, "w", &out);
+    ask(&pipeline, read);
+    kv_pipeline_refused_all(&pipeline); /* of the log: not this one */
+    assert_null(kv_pipeline_ready(&pipeline, 1, &serial));
+    kv_pipeline_drop(&pipeline);
+    assert_int_equal(pipeline.asked, 0);
+    push(&pipeline, "NEXT", 10);
+    hand_over(&pipeline, 1, "NEXT");
+    kv_pipeline_free(&pipeline);
+    kv_buffer_free(&out);
+}
+
 static void parts_of_a_reply_are_not_sent_before_it_is_whole(void **state)
 {
     struct kv_pipeline pipeline;
@@ -246,6 +343,9 @@ int main(void)
         cmocka_unit_test(replies_go_out_in_the_order_of_commands),
         cmocka_unit_test(a_refused_command_is_not_overtaken),
         cmocka_unit_test(all_that_is_open_can_be_refused_at_once),
+        cmocka_unit_test(a_write_waits_for_the_reads_before_it),
+        cmocka_unit_test(a_read_behind_an_open_write_goes_through_the_log),
+        cmocka_unit_test(a_refused_read_needs_no_log_once_nothing_is_open),
         cmocka_unit_test(parts_of_a_reply_are_not_sent_before_it_is_whole),
         cmocka_unit_test(deadlines_pass_in_order),
         cmocka_unit_test(the_next_client_does_not_see_the_last_ones_replies),
