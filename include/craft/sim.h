@@ -185,21 +185,21 @@ typedef struct craft_sim_report {
     uint32_t state;       /* enum craft_sim_state */
     uint64_t seed;
     uint32_t servers;
-    uint32_t faults;      /* in the plan */
-    const char *broken;   /* the property that is broken and by whom, in a
+    uint32_t faults;    /* in the plan */
+    const char *broken; /* the property that is broken and by whom, in a
                              line; NULL: none; borrowed until
                              craft_sim_free() */
-    uint64_t digest;      /* of everything that happened: two runs of the same
+    uint64_t digest;    /* of everything that happened: two runs of the same
                              options have the same */
-    uint64_t time_us;     /* virtual */
-    uint64_t steps;       /* inputs to nodes */
-    uint64_t messages;    /* sent */
+    uint64_t time_us;   /* virtual */
+    uint64_t steps;     /* inputs to nodes */
+    uint64_t messages;  /* sent */
     uint64_t crashes;
-    uint64_t elections;   /* leaders that were elected */
-    uint64_t committed;   /* entries */
-    uint64_t operations;  /* of clients */
-    uint64_t answered;    /* those with a known outcome */
-    uint64_t undecided;   /* keys whose history was not decided, 0 or 1 */
+    uint64_t elections;  /* leaders that were elected */
+    uint64_t committed;  /* entries */
+    uint64_t operations; /* of clients */
+    uint64_t answered;   /* those with a known outcome */
+    uint64_t undecided;  /* keys whose history was not decided, 0 or 1 */
 } craft_sim_report;
 
 /* Where it stands. @return 0, or CRAFT_ERR_INVALID. Since 0.1. */

@@ -151,8 +151,8 @@ void craft_judge_converged(struct craft_judge *judge);
 /* ------------------------------------------------------------------ looking */
 
 /* What is committed, as far as any leader said; entry i at [i - 1]. */
-const struct craft_judge_log *craft_judge_committed(
-    const struct craft_judge *judge);
+const struct craft_judge_log *
+craft_judge_committed(const struct craft_judge *judge);
 uint64_t craft_judge_elections(const struct craft_judge *judge);
 
 #endif
