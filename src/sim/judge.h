@@ -24,7 +24,8 @@
  *
  * An entry is one object for each (index, term), and knows the one before it:
  * two logs that hold the same object are the same up to there, which is log
- * matching. All checks are O(1) or O(what is new), but for craft_check().
+ * matching; so a log is its last entry. All checks are O(1), O(what is new) or
+ * O(log n), but for craft_check().
  *
  * The first broken property is kept; after it every function does nothing.
  * Servers are named by position, 1 .. servers.
@@ -42,11 +43,12 @@ struct craft_judge_entry {
     craft_index index;
     craft_term term;
     const struct craft_judge_entry *prev;  /* NULL at index 1 */
+    const struct craft_judge_entry *jump;  /* some earlier one; at 1 itself */
     const struct craft_judge_entry *other; /* of the same index */
-    uint64_t sum;                          /* of kind and data */
-    uint32_t kind;
-    const uint8_t *data; /* [data_len] */
+    uint64_t token;                        /* once it was seen with one */
+    const uint8_t *data;                   /* [data_len] */
     size_t data_len;
+    uint32_t kind;
 };
 
 /* Entry i stands at [i - 1]. */
@@ -67,11 +69,11 @@ struct craft_judge_disk {
 struct craft_judge; /* opaque */
 
 struct craft_judge_options {
-    uint32_t servers;    /* 1 .. CRAFT_SIM_SERVERS_MAX */
-    const craft_id *ids; /* [servers], copied */
-    /* For servers[i] the configuration that its nodes are made with, copied;
-     * only limits are read. */
-    const craft_config *config;
+    uint32_t servers;           /* 1 .. CRAFT_SIM_SERVERS_MAX */
+    const craft_id *ids;        /* [servers], copied */
+    const craft_config *config; /* [servers], as their nodes are made; copied;
+                                   only limits and the group are read */
+    bool fetch; /* entries may leave memory: the nodes' hosts can fetch */
 };
 
 /* NULL: out of memory. */
@@ -88,14 +90,18 @@ void craft_judge_convict(struct craft_judge *judge, const char *format, ...);
 
 /* ------------------------------------------------------------------- lives */
 
-/* A life of the server begins, with this node; bootstrapped or restored from
- * craft_judge_disk(). applied: where its state machine stands. */
+/*
+ * A life of the server begins, with this node, bootstrapped, or restored from
+ * craft_judge_disk(); to be told before craft_node_start(), which delivers.
+ * applied: where its state machine stands.
+ */
 void craft_judge_start(struct craft_judge *judge, uint32_t server,
                        const craft_node *node, craft_index applied);
 
 /*
- * It ends. Of the records that are open, the first `survive` are found on the
- * disk again; its open tokens are lost (their outcome stays unknown).
+ * It ends; to be told before the node is freed. Of the records that are open,
+ * the first `survive` are found on the disk again; its open tokens are lost
+ * (their outcome stays unknown).
  */
 void craft_judge_crash(struct craft_judge *judge, uint32_t server,
                        size_t survive);
@@ -133,16 +139,23 @@ void craft_judge_applied(struct craft_judge *judge, uint32_t server,
 
 /* ---------------------------------------------------------------- requests */
 
-/* A proposal was accepted under this token: 1, 2, ... over all servers. */
+/* A proposal will be offered under this token: 1, 2, ... over all servers. To
+ * be told before craft_propose(), which may deliver. */
 void craft_judge_propose(struct craft_judge *judge, uint32_t server,
                          uint64_t token);
+/* It was refused: the token will not be heard of. */
+void craft_judge_refused(struct craft_judge *judge, uint64_t token);
 
 /* -------------------------------------------------------------------- steps */
 
-/* After every input of that server: what its node says of itself. memory: the
- * bytes that it has allocated. */
+/* After every input of that server, when all that it caused was told and no
+ * other is running: what its node says of itself. memory: the bytes that it
+ * has allocated. */
 void craft_judge_step(struct craft_judge *judge, uint32_t server,
                       size_t memory);
+/* The same of what a node would say: for tests without one. */
+void craft_judge_step_status(struct craft_judge *judge, uint32_t server,
+                             const craft_status *status, size_t memory);
 
 /* At the end of a run in which all is well and nothing is under way: all that
  * are up stand at the same place, and every token of this life has ended. */
