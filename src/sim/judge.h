@@ -42,11 +42,11 @@
 struct craft_judge_entry {
     craft_index index;
     craft_term term;
-    const struct craft_judge_entry *prev;  /* NULL at index 1 */
-    const struct craft_judge_entry *jump;  /* some earlier one; at 1 itself */
-    const struct craft_judge_entry *other; /* of the same index */
-    uint64_t token;                        /* once it was seen with one */
-    const uint8_t *data;                   /* [data_len] */
+    const struct craft_judge_entry *prev; /* NULL at index 1 */
+    const struct craft_judge_entry *jump; /* some earlier one; at 1 itself */
+    struct craft_judge_entry *other;      /* of the same index */
+    uint64_t token;                       /* once it was seen with one */
+    const uint8_t *data;                  /* [data_len] */
     size_t data_len;
     uint32_t kind;
 };

@@ -1,0 +1,213 @@
+/*
+ * What the files of the judge share among themselves; see judge.h.
+ *
+ * A log that is not read by index is its last entry: what stands below is
+ * found through the entries. Only the disks and what is committed are arrays.
+ * Where a function says that it convicts, its caller need not look: nothing is
+ * ever judged again after that.
+ */
+#ifndef CRAFT_SIM_JUDGE_PARTS_H
+#define CRAFT_SIM_JUDGE_PARTS_H
+
+#include "base/base.h"
+#include "sim/judge.h"
+
+#define LLU(x) ((unsigned long long)(x))
+
+#define CRAFT_JUDGE_RECORDS_MAX 64u /* of craft_config.persist_inflight_max */
+#define CRAFT_JUDGE_FIRST_TERM 1u   /* of the entry that founds a group */
+
+/* What a disk holds once a record is written. */
+struct craft_judge_stored {
+    craft_term term;
+    craft_id voted_for;
+    craft_index commit_hint;
+    const struct craft_judge_entry *tip; /* NULL: no entry */
+};
+
+/* A record that is handed out and not ended. */
+struct craft_judge_record {
+    uint64_t ticket;
+    struct craft_judge_stored after;
+    const craft_entry *lent; /* [lent_len] */
+    size_t lent_len;
+    uint64_t lent_tokens;
+};
+
+/* An open batch to apply. */
+struct craft_judge_batch {
+    const craft_entry *lent; /* [lent_len]; NULL: none */
+    size_t lent_len;
+    uint64_t lent_tokens;
+    const struct craft_judge_entry *tip; /* the last of them */
+};
+
+struct craft_judge_server {
+    craft_id id;
+    craft_config config;
+    const craft_node *node; /* NULL: down, or a test has none */
+    bool up;
+    bool ended; /* stopped or halted: it only ends requests */
+    uint32_t life;
+
+    struct craft_judge_disk disk; /* what is durable */
+    struct craft_judge_record records[CRAFT_JUDGE_RECORDS_MAX];
+    size_t records_len;
+    uint64_t next_ticket;
+    uint64_t next_fetch;
+
+    struct craft_judge_batch batch;
+    craft_index applied; /* where its state machine stands */
+    uint32_t tokens_open;
+
+    craft_term term;         /* the highest that it told */
+    craft_index commit_told; /* likewise, to its followers */
+    craft_status seen;       /* of the last step */
+    size_t log_bytes_most;
+};
+
+struct craft_judge_term {
+    craft_term term;
+    uint32_t leader;       /* 0 = none known */
+    craft_index committed; /* the last that its leader committed; 0 = none */
+    const struct craft_judge_entry *tip; /* the leader's log as it is known */
+    craft_id votes[CRAFT_SIM_SERVERS_MAX + 1]; /* that left, by server */
+};
+
+enum craft_judge_token_state {
+    CRAFT_JUDGE_TOKEN_OPEN = 0, /* while its server lives */
+    CRAFT_JUDGE_TOKEN_ENDED = 1,
+    CRAFT_JUDGE_TOKEN_REFUSED = 2
+};
+
+struct craft_judge_token {
+    uint32_t server;
+    uint32_t life;
+    craft_term term;
+    const struct craft_judge_entry *entry; /* NULL: not seen yet */
+    uint32_t state;                        /* enum craft_judge_token_state */
+};
+
+struct craft_judge_chunk {
+    struct craft_judge_chunk *next;
+    size_t size;
+    size_t used;
+};
+
+struct craft_judge {
+    uint32_t servers_len;
+    bool fetch;
+    bool broken;
+    char text[256];
+    struct craft_judge_server servers[CRAFT_SIM_SERVERS_MAX + 1];
+
+    struct craft_judge_chunk *chunks;   /* newest first */
+    struct craft_judge_entry **entries; /* by index, the newest first */
+    size_t entries_len;
+    size_t entries_max;
+    struct craft_judge_term *terms; /* in order */
+    size_t terms_len;
+    size_t terms_max;
+    uint64_t elections;
+    struct craft_judge_log committed;
+    struct craft_judge_token *tokens; /* token t at [t - 1] */
+    size_t tokens_len;
+    size_t tokens_max;
+};
+
+/* judge.c ------------------------------------------------------------------ */
+
+/* The server, or NULL when nothing is to be judged any more. */
+struct craft_judge_server *craft_judge_server_of(struct craft_judge *judge,
+                                                 uint32_t server);
+/* Likewise when it is down, or has come to its end and acts all the same,
+ * which convicts. what: it does. */
+struct craft_judge_server *craft_judge_actor(struct craft_judge *judge,
+                                             uint32_t server, const char *what);
+/* What its node says of itself. */
+craft_status craft_judge_look(const struct craft_judge_server *of);
+uint32_t craft_judge_position(const struct craft_judge *judge, craft_id id);
+/* Room for one more; convicts of no memory, and returns false. */
+bool craft_judge_grow(struct craft_judge *judge, void **array, size_t *max,
+                      size_t wanted, size_t size);
+
+/* judge_history.c ---------------------------------------------------------- */
+
+/* The entry at index of the log that ends with tip, or NULL. O(log n). */
+const struct craft_judge_entry *
+craft_judge_at(const struct craft_judge_entry *tip, craft_index index);
+/* Is entry, which may be NULL, in the log that ends with tip? O(log n). */
+bool craft_judge_within(const struct craft_judge_entry *tip,
+                        const struct craft_judge_entry *entry);
+craft_index craft_judge_index(const struct craft_judge_entry *tip);
+craft_term craft_judge_term_at(const struct craft_judge_entry *tip);
+
+/* NULL: unknown. */
+const struct craft_judge_entry *
+craft_judge_entry_find(const struct craft_judge *judge, craft_index index,
+                       craft_term term);
+/* Entries in a row that a server handed out, behind prev; their terms rise up
+ * to `term`. The last one's object; prev when there is none; convicts. */
+const struct craft_judge_entry *
+craft_judge_entries_note(struct craft_judge *judge, uint32_t server,
+                         const struct craft_judge_entry *prev,
+                         const craft_entry *entries, size_t entries_len);
+/* Are the entries still those that end with tip, with tokens of this sum? */
+bool craft_judge_entries_same(const struct craft_judge_entry *tip,
+                              const craft_entry *entries, size_t entries_len,
+                              uint64_t tokens);
+uint64_t craft_judge_entries_tokens(const craft_entry *entries,
+                                    size_t entries_len);
+
+/* Make the array the log that ends with tip. O(what is new). */
+void craft_judge_log_follow(struct craft_judge *judge,
+                            struct craft_judge_log *log,
+                            const struct craft_judge_entry *tip);
+const struct craft_judge_entry *
+craft_judge_log_tip(const struct craft_judge_log *log);
+
+/* judge_terms.c ------------------------------------------------------------ */
+
+/* NULL: out of memory, which convicts. Until the next call. */
+struct craft_judge_term *craft_judge_term_of(struct craft_judge *judge,
+                                             craft_term term);
+/* NULL: nothing is known of it. */
+struct craft_judge_term *craft_judge_term_find(const struct craft_judge *judge,
+                                               craft_term term);
+void craft_judge_vote(struct craft_judge *judge, uint32_t server,
+                      craft_term term, craft_id voted_for);
+void craft_judge_lead(struct craft_judge *judge, uint32_t server,
+                      craft_term term);
+/* The leader's log of that term reaches tip, at least. */
+void craft_judge_show(struct craft_judge *judge, uint32_t server,
+                      craft_term term, const struct craft_judge_entry *tip);
+/* The leader of that term has committed up to there. */
+void craft_judge_commit(struct craft_judge *judge, uint32_t server,
+                        craft_term term, craft_index index);
+/* What its node has committed by now, if it leads. */
+void craft_judge_commit_learn(struct craft_judge *judge, uint32_t server,
+                              const craft_status *status);
+
+/* judge_disk.c ------------------------------------------------------------- */
+
+/* What its disk will hold when all that is handed out is written. */
+struct craft_judge_stored craft_judge_view(const struct craft_judge_server *of);
+/* Of the open records the first `keep` are durable, the others are not. */
+void craft_judge_records_end(struct craft_judge *judge, uint32_t server,
+                             size_t keep);
+
+/* judge_tokens.c ----------------------------------------------------------- */
+
+/* An entry with a token was handed out by that server. */
+void craft_judge_token_note(struct craft_judge *judge, uint32_t server,
+                            const craft_entry *entry,
+                            struct craft_judge_entry *known);
+
+/* judge_apply.c ------------------------------------------------------------ */
+
+void craft_judge_batch_end(struct craft_judge *judge, uint32_t server);
+/* Its node says that it has applied so much: only its own are left out. */
+void craft_judge_passed(struct craft_judge *judge, uint32_t server,
+                        craft_index index);
+
+#endif

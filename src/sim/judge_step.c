@@ -1,0 +1,295 @@
+/* After each input: what a node says of itself, and what it has in memory. */
+#include <string.h>
+
+#include "sim/judge_parts.h"
+
+#define SEGMENT_BYTES ((size_t)1 << 16) /* of the log's memory, at most */
+#define ENTRY_BYTES ((size_t)64)        /* of an entry, besides its data */
+
+/* ------------------------------------------------------------------ memory */
+
+/* What an entry that is applied and durable costs is the cache's business;
+ * the segments that hold the oldest and the newest may be larger. */
+static void log_bytes_check(struct craft_judge *judge, uint32_t server,
+                            const craft_status *status)
+{
+    struct craft_judge_server *of = &judge->servers[server];
+    size_t most = of->config.log_cache_bytes_max + status->uncommitted_bytes +
+                  2 * SEGMENT_BYTES + of->config.entry_bytes_max;
+
+    if (status->log_bytes > of->log_bytes_most) {
+        of->log_bytes_most = status->log_bytes;
+    }
+    if (judge->fetch && status->log_bytes > most) {
+        craft_judge_convict(judge,
+                            "%u keeps %zu bytes of its log in memory, %zu are "
+                            "not applied",
+                            server, status->log_bytes,
+                            status->uncommitted_bytes);
+    }
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * The largest log so far, as often as it may be in memory at once: arrays of
+ * powers of two, in use, lent and made ready; what is lent to a slow disk; what
+ * is kept for reuse. Messages to decode, two stretches that were fetched; a
+ * table of tokens, a run for each term; the node itself.
+ */
+static size_t memory_most(const struct craft_judge *judge,
+                          const struct craft_judge_server *of,
+                          const craft_status *status)
+{
+    size_t messages = 2 * of->config.message_bytes_max;
+    size_t tokens = smaller(of->config.tokens_max, judge->tokens_len + 8);
+    size_t runs =
+        (size_t)(status->term < status->last_index ? status->term
+                                                   : status->last_index);
+
+    return 12 * (of->log_bytes_most + SEGMENT_BYTES) +
+           messages * (judge->fetch ? 3 : 1) + ENTRY_BYTES * (tokens + runs);
+}
+
+static void memory_check(struct craft_judge *judge, uint32_t server,
+                         const craft_status *status, size_t memory)
+{
+    const struct craft_judge_server *of = &judge->servers[server];
+    size_t most;
+
+    log_bytes_check(judge, server, status);
+    most = memory_most(judge, of, status);
+    if (memory > most) {
+        craft_judge_convict(judge,
+                            "%u has %zu bytes of memory, %zu are explained by "
+                            "at most %zu of log",
+                            server, memory, most, of->log_bytes_most);
+    }
+}
+
+/* ------------------------------------------------------------------- steps */
+
+static const char *rising_fault(const struct craft_judge_server *of,
+                                const craft_status *status)
+{
+    const craft_status *seen = &of->seen;
+
+    if (status->term < of->term || status->term < seen->term) {
+        return "term falls";
+    }
+    if (status->term == seen->term && seen->voted_for != 0 &&
+        status->voted_for != seen->voted_for) {
+        return "vote changes within a term";
+    }
+    if (status->commit_index < seen->commit_index ||
+        status->commit_index < of->commit_told) {
+        return "commit index falls";
+    }
+    if (status->applied_index < seen->applied_index) {
+        return "applied index falls";
+    }
+    return NULL;
+}
+
+static const char *standing_fault(const struct craft_judge *judge,
+                                  const struct craft_judge_server *of,
+                                  const craft_status *status)
+{
+    const struct craft_judge_log *committed = &judge->committed;
+    const struct craft_judge_log *log = &of->disk.log;
+    craft_index common = status->commit_index < status->durable_index
+                             ? status->commit_index
+                             : status->durable_index;
+
+    if (status->durable_index > log->len) {
+        return "what it calls durable is not on its disk";
+    }
+    if (status->commit_index > committed->len &&
+        (status->commit_index > 1 || committed->len > 0)) {
+        return "no leader has committed so much";
+    }
+    if (common > 0 && common <= committed->len &&
+        log->entries[common - 1] != committed->entries[common - 1]) {
+        return "state machine safety: its log below its commit index is not "
+               "what is committed";
+    }
+    if (status->applied_index > common) {
+        return "it has applied what is not committed and durable here";
+    }
+    if (of->batch.lent != NULL &&
+        status->applied_index >= of->batch.tip->index) {
+        return "it calls a batch applied that has not ended";
+    }
+    if (status->tokens_open != of->tokens_open) {
+        return "it has lost a request, or forgotten its end";
+    }
+    if (status->persists_open < of->records_len ||
+        status->persists_open > of->config.persist_inflight_max) {
+        return "it has lost a record";
+    }
+    return NULL;
+}
+
+static void tell_fault(struct craft_judge *judge, uint32_t server,
+                       const craft_status *status, const char *fault)
+{
+    const struct craft_judge_server *of = &judge->servers[server];
+
+    craft_judge_convict(judge,
+                        "%u: %s: term %llu, log %llu, durable %llu of %zu, "
+                        "commit %llu, applied %llu, %u tokens",
+                        server, fault, LLU(status->term),
+                        LLU(status->last_index), LLU(status->durable_index),
+                        of->disk.log.len, LLU(status->commit_index),
+                        LLU(status->applied_index), status->tokens_open);
+}
+
+static void going_step(struct craft_judge *judge, uint32_t server,
+                       const craft_status *status)
+{
+    struct craft_judge_server *of = &judge->servers[server];
+    const char *fault = rising_fault(of, status);
+
+    if (fault == NULL && status->role == CRAFT_ROLE_LEADER) {
+        craft_judge_lead(judge, server, status->term);
+    }
+    if (fault == NULL) {
+        craft_judge_commit_learn(judge, server, status);
+        fault = judge->broken ? NULL : standing_fault(judge, of, status);
+    }
+    if (fault != NULL) {
+        tell_fault(judge, server, status, fault);
+    }
+    if (!judge->broken) {
+        craft_index passed = status->applied_index < judge->committed.len
+                                 ? status->applied_index
+                                 : judge->committed.len;
+
+        craft_judge_passed(judge, server, passed);
+        of->term = status->term;
+        of->seen = *status;
+    }
+}
+
+void craft_judge_step_status(struct craft_judge *judge, uint32_t server,
+                             const craft_status *status, size_t memory)
+{
+    struct craft_judge_server *of = craft_judge_server_of(judge, server);
+    bool ended =
+        (status->flags & (CRAFT_STATUS_STOPPED | CRAFT_STATUS_HALTED)) != 0;
+
+    if (of == NULL || !of->up) {
+        return;
+    }
+    if (of->ended && !ended) {
+        craft_judge_convict(judge, "%u goes on after a failed write", server);
+        return;
+    }
+    of->ended = ended;
+    if (ended) {
+        of->seen = *status;
+    } else {
+        going_step(judge, server, status);
+    }
+    memory_check(judge, server, status, memory);
+}
+
+void craft_judge_step(struct craft_judge *judge, uint32_t server, size_t memory)
+{
+    struct craft_judge_server *of = craft_judge_server_of(judge, server);
+    const char *broken;
+    craft_status status;
+
+    if (of == NULL || of->node == NULL) {
+        return;
+    }
+    broken = craft_check(of->node);
+    if (broken != NULL) {
+        craft_judge_convict(judge, "%u: craft_check: %s", server, broken);
+        return;
+    }
+    status = craft_judge_look(of);
+    craft_judge_step_status(judge, server, &status, memory);
+}
+
+/* ------------------------------------------------------------------- fetch */
+
+void craft_judge_fetch(struct craft_judge *judge, uint32_t server,
+                       const craft_fetch *fetch)
+{
+    struct craft_judge_server *of =
+        craft_judge_actor(judge, server, "fetches entries");
+
+    if (of == NULL) {
+        return;
+    }
+    if (!judge->fetch || fetch->ticket != of->next_fetch ||
+        fetch->entries_max == 0 || fetch->first == 0 ||
+        fetch->first > of->disk.log.len) {
+        craft_judge_convict(judge,
+                            "%u fetches %zu entries from %llu with ticket "
+                            "%llu, its disk has %zu",
+                            server, fetch->entries_max, LLU(fetch->first),
+                            LLU(fetch->ticket), of->disk.log.len);
+        return;
+    }
+    of->next_fetch++;
+}
+
+/* --------------------------------------------------------------- agreement */
+
+static bool stands_with(const struct craft_judge *judge,
+                        const struct craft_judge_server *of,
+                        const craft_status *leader)
+{
+    craft_status status = craft_judge_look(of);
+
+    return status.term == leader->term && status.leader == leader->id &&
+           status.commit_index == judge->committed.len &&
+           status.last_index == judge->committed.len &&
+           status.applied_index == judge->committed.len &&
+           of->applied == judge->committed.len &&
+           craft_judge_log_tip(&of->disk.log) ==
+               craft_judge_log_tip(&judge->committed) &&
+           of->tokens_open == 0 && of->records_len == 0 &&
+           of->batch.lent == NULL;
+}
+
+/* Who is a member and has not ended; the others nobody waits for. */
+static bool takes_part(const struct craft_judge_server *of)
+{
+    return of->up && !of->ended &&
+           craft_judge_look(of).configuration_index != 0;
+}
+
+void craft_judge_converged(struct craft_judge *judge)
+{
+    craft_status leader;
+    uint32_t leaders = 0;
+
+    memset(&leader, 0, sizeof leader);
+    for (uint32_t i = 1; i <= judge->servers_len && !judge->broken; i++) {
+        craft_status status = craft_judge_look(&judge->servers[i]);
+
+        if (takes_part(&judge->servers[i]) &&
+            status.role == CRAFT_ROLE_LEADER) {
+            leaders++;
+            leader = status;
+        }
+    }
+    if (leaders != 1) {
+        craft_judge_convict(judge, "it does not converge: %u leaders", leaders);
+    }
+    for (uint32_t i = 1; i <= judge->servers_len && !judge->broken; i++) {
+        const struct craft_judge_server *of = &judge->servers[i];
+
+        if (takes_part(of) && !stands_with(judge, of, &leader)) {
+            craft_status status = craft_judge_look(of);
+
+            tell_fault(judge, i, &status, "it does not converge");
+        }
+    }
+}

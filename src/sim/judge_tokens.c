@@ -1,0 +1,181 @@
+/* Requests: each that was accepted ends once, with its true fate. */
+#include <string.h>
+
+#include "sim/judge_parts.h"
+
+void craft_judge_propose(struct craft_judge *judge, uint32_t server,
+                         uint64_t token)
+{
+    struct craft_judge_server *of = craft_judge_server_of(judge, server);
+    void *tokens = judge->tokens;
+    struct craft_judge_token *added;
+
+    if (of == NULL) {
+        return;
+    }
+    CRAFT_ASSERT(token == judge->tokens_len + 1);
+    if (!craft_judge_grow(judge, &tokens, &judge->tokens_max,
+                          judge->tokens_len + 1, sizeof *judge->tokens)) {
+        return;
+    }
+    judge->tokens = tokens;
+    added = &judge->tokens[judge->tokens_len];
+    memset(added, 0, sizeof *added);
+    added->server = server;
+    added->life = of->life;
+    added->term = craft_judge_look(of).term;
+    judge->tokens_len++;
+    of->tokens_open++;
+}
+
+/* The token, if it is open: given to that server in this life, not ended. */
+static struct craft_judge_token *token_open(struct craft_judge *judge,
+                                            uint32_t server, uint64_t token)
+{
+    struct craft_judge_token *known;
+
+    if (token == 0 || token > judge->tokens_len) {
+        return NULL;
+    }
+    known = &judge->tokens[token - 1];
+    return known->server == server &&
+                   known->life == judge->servers[server].life &&
+                   known->state == CRAFT_JUDGE_TOKEN_OPEN
+               ? known
+               : NULL;
+}
+
+void craft_judge_refused(struct craft_judge *judge, uint64_t token)
+{
+    struct craft_judge_token *known;
+
+    if (judge->broken) {
+        return;
+    }
+    CRAFT_ASSERT(token > 0);
+    CRAFT_ASSERT(token <= judge->tokens_len);
+    known = &judge->tokens[token - 1];
+    if (known->entry != NULL || known->state != CRAFT_JUDGE_TOKEN_OPEN) {
+        craft_judge_convict(judge, "%u refuses token %llu, which it has taken",
+                            known->server, LLU(token));
+        return;
+    }
+    known->state = CRAFT_JUDGE_TOKEN_REFUSED;
+    if (judge->servers[known->server].life == known->life) {
+        judge->servers[known->server].tokens_open--;
+    }
+}
+
+/* craft_entry.token: "the proposer's own, on the proposing server"; one entry
+ * for each, of the term in which it was proposed. */
+void craft_judge_token_note(struct craft_judge *judge, uint32_t server,
+                            const craft_entry *entry,
+                            struct craft_judge_entry *known)
+{
+    struct craft_judge_token *token;
+
+    if (entry->token == 0 || entry->token > judge->tokens_len) {
+        token = NULL;
+    } else {
+        token = &judge->tokens[entry->token - 1];
+    }
+    if (token == NULL || token->server != server ||
+        token->life != judge->servers[server].life ||
+        token->state == CRAFT_JUDGE_TOKEN_REFUSED) {
+        craft_judge_convict(judge,
+                            "%u: entry %llu@%llu has token %llu, which is not "
+                            "of this server",
+                            server, LLU(entry->index), LLU(entry->term),
+                            LLU(entry->token));
+        return;
+    }
+    if (token->entry == NULL && known->token == 0 &&
+        token->term == known->term && known->kind == CRAFT_ENTRY_COMMAND &&
+        token->state == CRAFT_JUDGE_TOKEN_OPEN) {
+        token->entry = known;
+        known->token = entry->token;
+    }
+    if (token->entry != known) {
+        craft_judge_convict(judge,
+                            "%u: entry %llu@%llu has token %llu of another "
+                            "entry",
+                            server, LLU(entry->index), LLU(entry->term),
+                            LLU(entry->token));
+    }
+}
+
+/* ------------------------------------------------------------------- fates */
+
+/* Is it certain that no entry (index, term) is ever applied? */
+static bool is_superseded(const struct craft_judge *judge, craft_index index,
+                          craft_term term)
+{
+    const struct craft_judge_log *committed = &judge->committed;
+
+    if (index <= committed->len) {
+        return committed->entries[index - 1]->term != term;
+    }
+    return craft_judge_term_at(craft_judge_log_tip(committed)) > term;
+}
+
+static const char *fate_fault(const struct craft_judge *judge,
+                              const struct craft_judge_server *of,
+                              const struct craft_judge_token *token, int result,
+                              craft_index index)
+{
+    const struct craft_judge_entry *entry = token->entry;
+    const struct craft_judge_log *committed = &judge->committed;
+
+    if (index == 0 || (entry != NULL && index != entry->index)) {
+        return "at an index that is not its own";
+    }
+    switch (result) {
+    case CRAFT_RESULT_OK:
+        return entry == NULL || index > of->applied ||
+                       committed->entries[index - 1] != entry
+                   ? "as applied, which it is not here"
+                   : NULL;
+    case CRAFT_RESULT_SUPERSEDED:
+        return is_superseded(judge, index, token->term)
+                   ? NULL
+                   : "as superseded, which is not certain";
+    case CRAFT_RESULT_UNKNOWN:
+        return of->ended || (craft_judge_look(of).flags &
+                             (CRAFT_STATUS_STOPPED | CRAFT_STATUS_HALTED)) != 0
+                   ? NULL
+                   : "as unknown, while it goes on";
+    default:
+        return "with no such result";
+    }
+}
+
+void craft_judge_done(struct craft_judge *judge, uint32_t server,
+                      uint64_t token, int result, craft_index index)
+{
+    struct craft_judge_server *of = craft_judge_server_of(judge, server);
+    struct craft_judge_token *known;
+    const char *fault;
+
+    if (of == NULL) {
+        return;
+    }
+    known = of->up ? token_open(judge, server, token) : NULL;
+    if (known == NULL) {
+        craft_judge_convict(judge, "%u ends token %llu, which is not open",
+                            server, LLU(token));
+        return;
+    }
+    if (result == CRAFT_RESULT_SUPERSEDED) {
+        craft_status status = craft_judge_look(of);
+
+        craft_judge_commit_learn(judge, server, &status);
+    }
+    fault = fate_fault(judge, of, known, result, index);
+    if (fault != NULL) {
+        craft_judge_convict(judge, "%u ends token %llu at %llu %s", server,
+                            LLU(token), LLU(index), fault);
+        return;
+    }
+    known->state = CRAFT_JUDGE_TOKEN_ENDED;
+    of->tokens_open--;
+}
