@@ -211,6 +211,23 @@ def public_functions():
     return found
 
 
+def parameter_types(group):
+    """The types in a list of parameters, whatever these are called."""
+    return tuple(re.sub(r"\s*(?<![\w*])\w+\s*$|(?<=\*)\w+\s*$", "",
+                        " ".join(part.split()))
+                 for part in group.split(","))
+
+
+def public_hooks():
+    """What a function pointer of a public header takes: whoever gives such a
+    function has no choice of its parameters."""
+    found = set()
+    for path in c_files(("include",), (".h",)):
+        for match in re.finditer(r"\(\*\w+\)\(([^()]*)\)", strip(read(path))):
+            found.add(parameter_types(match[1]))
+    return found
+
+
 def output_of(*command):
     run = subprocess.run(command, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, check=False)
