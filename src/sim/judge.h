@@ -2,10 +2,10 @@
  * judge: sees everything that a cluster does, and says when it must not.
  *
  * Owns the history of one run: every entry that ever existed, what each term's
- * leader showed, who voted for whom, what is committed, what each server's
- * disk holds and what it was asked to write, which requests are open. It is
- * told each effect and each ending before the node or the network is; it never
- * calls anybody, and has no opinion on what should happen next.
+ * leader showed, what is committed, what each server's disk holds and what it
+ * was asked to write, which requests are open. It is told each effect and each
+ * ending before the node or the network is; it looks at nodes, never gives them
+ * an input, and has no opinion on what should happen next.
  *
  * What it convicts of:
  *  - Figure 3.2: election safety, leader append-only, log matching, leader
@@ -14,7 +14,8 @@
  *    applied index that falls;
  *  - a promise that leaves (vote request, granted vote, accepted append) and
  *    that a copy of that server's disk at this moment does not justify alone;
- *  - commitment by counting of an entry of another term (thesis 3.6.2);
+ *  - commitment by counting of an entry of another term (thesis 3.6.2), or of
+ *    one that no majority of the voters has on its disks;
  *  - records that are not well formed, tickets that are not consecutive, more
  *    open than configured; what is lent changes before its ending;
  *  - commands applied twice, out of order, before they are durable here, or

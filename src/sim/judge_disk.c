@@ -45,9 +45,6 @@ static const char *flags_fault(const craft_persist *persist)
 static const char *hard_state_fault(const craft_persist *persist,
                                     const struct craft_judge_stored *view)
 {
-    if (persist->term < view->term) {
-        return "a term that falls";
-    }
     if (persist->term == view->term && view->voted_for != 0 &&
         persist->voted_for != view->voted_for) {
         return "another vote of the same term";

@@ -45,7 +45,7 @@ void craft_judge_log_follow(struct craft_judge *judge,
     void *entries = (void *)log->entries;
 
     if (!craft_judge_grow(judge, &entries, &log->max, len,
-                          sizeof *log->entries)) {
+                          sizeof(const struct craft_judge_entry *))) {
         return;
     }
     log->entries = entries;
@@ -135,7 +135,8 @@ static struct craft_judge_entry *entry_add(struct craft_judge *judge,
     uint8_t *data;
 
     if (!craft_judge_grow(judge, &entries, &judge->entries_max,
-                          (size_t)entry->index, sizeof *judge->entries)) {
+                          (size_t)entry->index,
+                          sizeof(struct craft_judge_entry *))) {
         return NULL;
     }
     judge->entries = entries;

