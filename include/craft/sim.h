@@ -143,8 +143,8 @@ typedef struct craft_sim_options {
     uint64_t seed;
     const char *profile; /* which faults may be drawn: a name that
                             craft_sim_profile() knows; NULL = "swarm". Copied */
-    const char *plan;    /* the faults themselves, as craft_sim_plan() prints
-                            them, instead of drawing them; NULL = drawn. Copied */
+    const char *plan;    /* what happens, as craft_sim_plan() prints it; NULL
+                            = drawn. Copied. `servers`, if set, goes before */
     const craft_sim_machine *machine; /* NULL = craft_sim_machine_kv();
                                          borrowed until craft_sim_free() */
     /* Optional: every step as a line of text, borrowed for this call. */
@@ -206,8 +206,9 @@ typedef struct craft_sim_report {
 CRAFT_API int craft_sim_look(const craft_sim *sim,
                              craft_sim_report *report_out);
 
-/* The faults of this run as text, a line each (docs/testing.md); borrowed
- * until craft_sim_free(). Since 0.1. */
+/* How many servers, learners and clients there are, for how long, and the
+ * faults, as text, a line each (docs/testing.md): with the seed it is the whole
+ * run. Borrowed until craft_sim_free(). Since 0.1. */
 CRAFT_API const char *craft_sim_plan(const craft_sim *sim);
 
 /* The node of a server, 1 .. servers, to look at; NULL while it is down.
