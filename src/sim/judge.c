@@ -160,6 +160,7 @@ void craft_judge_start(struct craft_judge *judge, uint32_t server,
     of->term = of->disk.term;
     of->commit_told = 0;
     of->log_bytes_most = 0;
+    of->check_credit = 0;
     /* What it must not fall behind: the store's, at the least. */
     memset(&of->seen, 0, sizeof of->seen);
     of->seen.term = of->disk.term;
@@ -183,6 +184,7 @@ void craft_judge_crash(struct craft_judge *judge, uint32_t server,
     if (of == NULL || !of->up) {
         return;
     }
+    craft_judge_check(judge, server);
     craft_judge_batch_end(judge, server);
     craft_judge_records_end(judge, server, survive);
     of->node = NULL;

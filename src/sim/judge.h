@@ -21,12 +21,14 @@
  *  - commands applied twice, out of order, before they are durable here, or
  *    left out; a token that ends twice, never, or with the wrong fate;
  *  - more memory than the limits of the configuration explain;
- *  - craft_check() finds a broken invariant.
+ *  - craft_check() finds a broken invariant: looked for after every step, but
+ *    while many entries are in memory after one step in (entries / 64), and
+ *    before a crash and at convergence.
  *
  * An entry is one object for each (index, term), and knows the one before it:
  * two logs that hold the same object are the same up to there, which is log
  * matching; so a log is its last entry. All checks are O(1), O(what is new) or
- * O(log n), but for craft_check().
+ * O(log n), craft_check() amortised.
  *
  * The first broken property is kept; after it every function does nothing.
  * Servers are named by position, 1 .. servers.
@@ -140,12 +142,10 @@ void craft_judge_applied(struct craft_judge *judge, uint32_t server,
 
 /* ---------------------------------------------------------------- requests */
 
-/* A proposal will be offered under this token: 1, 2, ... over all servers. To
- * be told before craft_propose(), which may deliver. */
+/* A proposal was accepted under this token: 1, 2, ... over all servers. To be
+ * told before any effect of it: hold the node while it is offered. */
 void craft_judge_propose(struct craft_judge *judge, uint32_t server,
                          uint64_t token);
-/* It was refused: the token will not be heard of. */
-void craft_judge_refused(struct craft_judge *judge, uint64_t token);
 
 /* -------------------------------------------------------------------- steps */
 

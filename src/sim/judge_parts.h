@@ -64,6 +64,7 @@ struct craft_judge_server {
     craft_index commit_told; /* likewise, to its followers */
     craft_status seen;       /* of the last step */
     size_t log_bytes_most;
+    craft_index check_credit; /* entries that craft_check() may walk over */
 };
 
 struct craft_judge_term {
@@ -73,18 +74,12 @@ struct craft_judge_term {
     const struct craft_judge_entry *tip; /* the leader's log as it is known */
 };
 
-enum craft_judge_token_state {
-    CRAFT_JUDGE_TOKEN_OPEN = 0, /* while its server lives */
-    CRAFT_JUDGE_TOKEN_ENDED = 1,
-    CRAFT_JUDGE_TOKEN_REFUSED = 2
-};
-
 struct craft_judge_token {
     uint32_t server;
     uint32_t life;
     craft_term term;
     const struct craft_judge_entry *entry; /* NULL: not seen yet */
-    uint32_t state;                        /* enum craft_judge_token_state */
+    bool ended; /* else open, while its server lives */
 };
 
 struct craft_judge_chunk {
@@ -184,6 +179,11 @@ void craft_judge_commit(struct craft_judge *judge, uint32_t server,
 /* What its node has committed by now, if it leads. */
 void craft_judge_commit_learn(struct craft_judge *judge, uint32_t server,
                               const craft_status *status);
+
+/* judge_step.c ------------------------------------------------------------- */
+
+/* Every invariant of its node, if it has one. O(entries in memory). */
+void craft_judge_check(struct craft_judge *judge, uint32_t server);
 
 /* judge_disk.c ------------------------------------------------------------- */
 

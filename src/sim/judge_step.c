@@ -5,6 +5,7 @@
 
 #define SEGMENT_BYTES ((size_t)1 << 16) /* of the log's memory, at most */
 #define ENTRY_BYTES ((size_t)64)        /* of an entry, besides its data */
+#define CHECK_ENTRIES 64u               /* that a step may walk over */
 
 /* ------------------------------------------------------------------ memory */
 
@@ -197,11 +198,10 @@ void craft_judge_step_status(struct craft_judge *judge, uint32_t server,
     memory_check(judge, server, status, memory);
 }
 
-void craft_judge_step(struct craft_judge *judge, uint32_t server, size_t memory)
+void craft_judge_check(struct craft_judge *judge, uint32_t server)
 {
-    struct craft_judge_server *of = craft_judge_server_of(judge, server);
+    const struct craft_judge_server *of = craft_judge_server_of(judge, server);
     const char *broken;
-    craft_status status;
 
     if (of == NULL || of->node == NULL) {
         return;
@@ -209,9 +209,24 @@ void craft_judge_step(struct craft_judge *judge, uint32_t server, size_t memory)
     broken = craft_check(of->node);
     if (broken != NULL) {
         craft_judge_convict(judge, "%u: craft_check: %s", server, broken);
+    }
+}
+
+void craft_judge_step(struct craft_judge *judge, uint32_t server, size_t memory)
+{
+    struct craft_judge_server *of = craft_judge_server_of(judge, server);
+    craft_status status;
+
+    if (of == NULL || of->node == NULL) {
         return;
     }
     status = craft_judge_look(of);
+    /* It walks over all that is in memory: each step pays for a part. */
+    of->check_credit += CHECK_ENTRIES;
+    if (of->check_credit >= status.last_index + 1 - status.first_index) {
+        of->check_credit = 0;
+        craft_judge_check(judge, server);
+    }
     craft_judge_step_status(judge, server, &status, memory);
 }
 
@@ -279,6 +294,9 @@ void craft_judge_converged(struct craft_judge *judge)
             leaders++;
             leader = status;
         }
+    }
+    for (uint32_t i = 1; i <= judge->servers_len; i++) {
+        craft_judge_check(judge, i);
     }
     if (leaders != 1) {
         craft_judge_convict(judge, "it does not converge: %u leaders", leaders);

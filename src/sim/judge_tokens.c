@@ -39,31 +39,9 @@ static struct craft_judge_token *token_open(struct craft_judge *judge,
     }
     known = &judge->tokens[token - 1];
     return known->server == server &&
-                   known->life == judge->servers[server].life &&
-                   known->state == CRAFT_JUDGE_TOKEN_OPEN
+                   known->life == judge->servers[server].life && !known->ended
                ? known
                : NULL;
-}
-
-void craft_judge_refused(struct craft_judge *judge, uint64_t token)
-{
-    struct craft_judge_token *known;
-
-    if (judge->broken) {
-        return;
-    }
-    CRAFT_ASSERT(token > 0);
-    CRAFT_ASSERT(token <= judge->tokens_len);
-    known = &judge->tokens[token - 1];
-    if (known->entry != NULL || known->state != CRAFT_JUDGE_TOKEN_OPEN) {
-        craft_judge_convict(judge, "%u refuses token %llu, which it has taken",
-                            known->server, LLU(token));
-        return;
-    }
-    known->state = CRAFT_JUDGE_TOKEN_REFUSED;
-    if (judge->servers[known->server].life == known->life) {
-        judge->servers[known->server].tokens_open--;
-    }
 }
 
 /* craft_entry.token: "the proposer's own, on the proposing server"; one entry
@@ -72,16 +50,12 @@ void craft_judge_token_note(struct craft_judge *judge, uint32_t server,
                             const craft_entry *entry,
                             struct craft_judge_entry *known)
 {
-    struct craft_judge_token *token;
+    struct craft_judge_token *token = entry->token <= judge->tokens_len
+                                          ? &judge->tokens[entry->token - 1]
+                                          : NULL;
 
-    if (entry->token == 0 || entry->token > judge->tokens_len) {
-        token = NULL;
-    } else {
-        token = &judge->tokens[entry->token - 1];
-    }
     if (token == NULL || token->server != server ||
-        token->life != judge->servers[server].life ||
-        token->state == CRAFT_JUDGE_TOKEN_REFUSED) {
+        token->life != judge->servers[server].life) {
         craft_judge_convict(judge,
                             "%u: entry %llu@%llu has token %llu, which is not "
                             "of this server",
@@ -91,7 +65,7 @@ void craft_judge_token_note(struct craft_judge *judge, uint32_t server,
     }
     if (token->entry == NULL && known->token == 0 &&
         token->term == known->term && known->kind == CRAFT_ENTRY_COMMAND &&
-        token->state == CRAFT_JUDGE_TOKEN_OPEN) {
+        !token->ended) {
         token->entry = known;
         known->token = entry->token;
     }
@@ -176,6 +150,6 @@ void craft_judge_done(struct craft_judge *judge, uint32_t server,
                             LLU(token), LLU(index), fault);
         return;
     }
-    known->state = CRAFT_JUDGE_TOKEN_ENDED;
+    known->ended = true;
     of->tokens_open--;
 }

@@ -167,6 +167,42 @@ static void a_broken_invariant(void **state)
     alone_end(&alone);
 }
 
+/* So many entries are in memory that not every step looks at them all. */
+static void a_broken_invariant_of_a_long_log(void **state)
+{
+    struct alone alone;
+    uint32_t steps = 0;
+
+    (void)state;
+    alone_begin(&alone, 0);
+    alone_lead(&alone);
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_int_equal(craft_propose(alone.node, NULL, 0, 0), 0);
+        alone_step(&alone);
+    }
+    assert_null(craft_judge_broken(alone.judge));
+    alone.node->log.last_term++;
+    while (craft_judge_broken(alone.judge) == NULL && steps < 100) {
+        craft_judge_step(alone.judge, 1, 0);
+        steps++;
+    }
+    assert_in_range(steps, 1, 17);
+    alone_end(&alone);
+}
+
+static void a_broken_invariant_at_a_crash(void **state)
+{
+    struct alone alone;
+
+    (void)state;
+    alone_begin(&alone, 0);
+    alone_lead(&alone);
+    alone.node->log.last_term++;
+    craft_judge_crash(alone.judge, 1, 0);
+    assert_non_null(craft_judge_broken(alone.judge));
+    alone_end(&alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +210,8 @@ int main(void)
         cmocka_unit_test(learners_make_no_majority),
         cmocka_unit_test(a_commit_that_is_on_no_disk),
         cmocka_unit_test(a_broken_invariant),
+        cmocka_unit_test(a_broken_invariant_of_a_long_log),
+        cmocka_unit_test(a_broken_invariant_at_a_crash),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,25 +140,6 @@ static void a_request_that_ends_in_another_life(void **state)
                   "1 ends token 1, which is not open");
 }
 
-static void a_request_that_was_refused_and_ends(void **state)
-{
-    struct judge_play *play = play_led();
-
-    (void)state;
-    craft_judge_refused(play->judge, judge_play_propose(play, 1));
-    fate_convicts(play, CRAFT_RESULT_OK, 4,
-                  "1 ends token 1, which is not open");
-}
-
-static void a_request_that_was_taken_and_refused(void **state)
-{
-    struct judge_play *play = play_proposed();
-
-    (void)state;
-    craft_judge_refused(play->judge, 1);
-    judge_play_convicted(play, "refuses token 1, which it has taken");
-}
-
 static void a_request_that_is_forgotten(void **state)
 {
     struct judge_play *play = play_proposed();
@@ -564,8 +545,6 @@ int main(void)
         cmocka_unit_test(a_request_that_was_never_given),
         cmocka_unit_test(a_request_that_another_server_ends),
         cmocka_unit_test(a_request_that_ends_in_another_life),
-        cmocka_unit_test(a_request_that_was_refused_and_ends),
-        cmocka_unit_test(a_request_that_was_taken_and_refused),
         cmocka_unit_test(a_request_that_is_forgotten),
         cmocka_unit_test(a_token_on_another_server),
         cmocka_unit_test(a_token_on_two_entries),
