@@ -454,7 +454,7 @@ static void sixty_unknown(struct history *h, int sets, int bad)
     get(h, at(700, 701), last);
     get(h, at(702, 703), bad ? 59 : last);
     assert_int_equal(craft_sim_linearizable(craft_sim_machine_kv(),
-                                            h->operations, h->len, 20000, NULL),
+                                            h->operations, h->len, 40000, NULL),
                      bad ? CRAFT_SIM_NOT_LINEARIZABLE : CRAFT_SIM_LINEARIZABLE);
     h->len = 0;
 }
