@@ -15,7 +15,7 @@
 #define SHRINK_RUNS 400u
 #define SHRINK_SECONDS 20u /* that one run may take then */
 #define SEED_SECONDS 120u
-#define REPORTS_MAX 3u /* failing seeds that are told at length */
+#define FAILURES_MAX 3u
 #define PLAN_BYTES_MAX 1000000
 
 struct program {
@@ -28,9 +28,9 @@ struct program {
     uint64_t last;
     uint64_t jobs;
     uint64_t shrink;
+    uint64_t failures_max;
     bool one;  /* --seed */
     bool many; /* --seeds */
-    uint32_t reports;
 };
 
 /* ------------------------------------------------------------------ options */
@@ -56,12 +56,13 @@ static void print_help(const char *name)
         "  --servers N      1 to %u, instead of drawing it\n"
         "  --profile NAME   which faults are drawn; swarm\n"
         "  --shrink RUNS    for a smaller plan that breaks the same; %u\n"
+        "  --failures N     end after so many; %u\n"
         "  --help           this\n"
         "\n"
         "Exit code: 0 all passed, 1 something is broken, 2 usage.\n"
         "\n"
         "Profiles:\n",
-        name, name, CRAFT_SIM_SERVERS_MAX, SHRINK_RUNS);
+        name, name, CRAFT_SIM_SERVERS_MAX, SHRINK_RUNS, FAILURES_MAX);
     for (size_t i = 0; (profile = craft_sim_profile(i, &about)) != NULL; i++) {
         (void)printf("  %-12s %s\n", profile, about);
     }
@@ -157,6 +158,10 @@ static bool take_option(struct program *program, const char *name,
     if (strcmp(name, "--shrink") == 0) {
         return parse_whole(value, 1000000, &program->shrink);
     }
+    if (strcmp(name, "--failures") == 0) {
+        return parse_whole(value, UINT32_MAX, &program->failures_max) &&
+               program->failures_max > 0;
+    }
     if (strcmp(name, "--servers") == 0 &&
         parse_whole(value, CRAFT_SIM_SERVERS_MAX, &number) && number > 0) {
         program->options.servers = (uint32_t)number;
@@ -167,9 +172,9 @@ static bool take_option(struct program *program, const char *name,
 
 static bool is_option(const char *name)
 {
-    static const char *const names[] = {"--seed",    "--seeds", "--jobs",
-                                        "--trace",   "--plan",  "--profile",
-                                        "--servers", "--shrink"};
+    static const char *const names[] = {"--seed",    "--seeds",  "--jobs",
+                                        "--trace",   "--plan",   "--profile",
+                                        "--servers", "--shrink", "--failures"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
@@ -246,7 +251,7 @@ static int plan_load(struct program *program)
     return 0;
 }
 
-/* ----------------------------------------------------------------- a failure */
+/* -------------------------------------------------------------- a failure */
 
 static int run_apart(void *ctx, const craft_sim_options *options, char *broken)
 {
@@ -322,7 +327,7 @@ static void print_failure(const struct program *program,
     (void)fflush(stdout);
 }
 
-/* ------------------------------------------------------------------ one seed */
+/* --------------------------------------------------------------- one seed */
 
 static void print_passed(const craft_sim_report *report, uint64_t seed)
 {
@@ -380,18 +385,12 @@ static int one_seed(const struct program *program)
     return code;
 }
 
-/* ---------------------------------------------------------------- many seeds */
+/* ------------------------------------------------------------- many seeds */
 
-/* The first ones at length, the others in a line. */
 static void on_failed(void *ctx, uint64_t seed, const char *broken)
 {
-    struct program *program = ctx;
+    const struct program *program = ctx;
 
-    program->reports++;
-    if (program->reports > REPORTS_MAX) {
-        (void)printf("seed %" PRIu64 " FAILED: %s\n", seed, broken);
-        return;
-    }
     if (seed_run(program, seed, NULL) == EXIT_PASSED) {
         (void)printf("seed %" PRIu64 " FAILED, and passed when run again: %s\n",
                      seed, broken);
@@ -406,6 +405,7 @@ static int many_seeds(struct program *program)
         .last = program->last,
         .jobs = (uint32_t)program->jobs,
         .seconds_max = SEED_SECONDS,
+        .failures_max = (uint32_t)program->failures_max,
         .failed = on_failed,
         .ctx = program,
     };
@@ -434,6 +434,7 @@ int craft_sim_main(int argc, char **argv, const craft_sim_machine *machine)
     program.name = argc > 0 ? argv[0] : "craft-sim";
     program.jobs = craft_sim_jobs_default();
     program.shrink = SHRINK_RUNS;
+    program.failures_max = FAILURES_MAX;
     program.options.struct_size = sizeof program.options;
     program.options.machine = machine;
     for (int i = 1; i < argc; i++) {

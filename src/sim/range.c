@@ -26,6 +26,9 @@ static void count(struct craft_sim_range *range, uint64_t seed,
 static void count_failure(struct craft_sim_range *range, uint64_t seed,
                           const char *broken)
 {
+    if (range->failures == range->failures_max) {
+        return; /* of seeds that were under way */
+    }
     range->failures++;
     range->failed(range->ctx, seed, broken);
 }
@@ -240,10 +243,16 @@ bool craft_sim_range_run(struct craft_sim_range *range)
             started = worker_start(&workers[i], range->first + i) && started;
         }
     }
-    while (workers_look(range, workers)) {
+    while (range->failures < range->failures_max &&
+           workers_look(range, workers)) {
         if (time(NULL) - told >= PROGRESS_SECONDS) {
             told = time(NULL);
             progress(range, begin);
+        }
+    }
+    for (uint32_t i = 0; i < range->jobs; i++) {
+        if (workers[i].child.pid != 0) {
+            (void)craft_sim_child_end(&workers[i].child, true);
         }
     }
     free(workers);

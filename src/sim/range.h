@@ -12,7 +12,8 @@ struct craft_sim_range {
     uint64_t first;
     uint64_t last;
     uint32_t jobs;
-    uint32_t seconds_max; /* for one seed */
+    uint32_t seconds_max;  /* for one seed */
+    uint32_t failures_max; /* after so many it ends */
     /* A seed has failed: what it breaks. */
     void (*failed)(void *ctx, uint64_t seed, const char *broken);
     void *ctx;

@@ -1,0 +1,112 @@
+#!/bin/sh
+#
+# Copies of the core that are broken on purpose, each in one place: the
+# simulator convicts every one of them within some seeds, by the property that
+# is broken, and shrinks the run to a few faults. Else it would prove nothing
+# when it finds nothing.
+
+set -u
+CRAFT_SOURCE_DIR=${CRAFT_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+CRAFT_BUILD_DIR=${CRAFT_BUILD_DIR:-$CRAFT_SOURCE_DIR/build}
+
+case $CRAFT_BUILD_DIR in
+*/sanitize)
+    echo "the broken copies are run with the normal build"
+    exit 77
+    ;;
+esac
+
+cc=${CC:-cc}
+src=$CRAFT_SOURCE_DIR/src
+failed=0
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+compile() {
+    # shellcheck disable=SC2086
+    $cc -std=c11 -D_GNU_SOURCE -O1 -I"$CRAFT_SOURCE_DIR/include" -I"$src" "$@"
+}
+
+# control NAME FILE SED PROPERTY SEEDS FAULTS [OPTIONS...]: the file of src/,
+# edited by sed, breaks the property in one of the first SEEDS seeds, and in a
+# shrunk run with at most FAULTS faults.
+control() {
+    name=$1
+    file=$2
+    edit=$3
+    property=$4
+    seeds=$5
+    faults=$6
+    shift 6
+    object=$scratch/objects/$(echo "$file" | tr / _ | sed 's/c$/o/')
+    sed "$edit" "$src/$file" >"$scratch/broken.c"
+    if cmp -s "$src/$file" "$scratch/broken.c"; then
+        echo "FAILED $name: src/$file is no longer what the edit expects"
+        failed=1
+        return
+    fi
+    compile -c -o "$scratch/broken.o" "$scratch/broken.c" || exit 1
+    # shellcheck disable=SC2046
+    compile -o "$scratch/craft-sim" "$scratch/broken.o" \
+        $(find "$scratch/objects" -name "*.o" ! -path "$object") || exit 1
+    "$scratch/craft-sim" --seeds "1..$seeds" --failures 1 "$@" \
+        >"$scratch/out" 2>"$scratch/progress"
+    rv=$?
+    found=$(sed -n 's/^seed \([0-9]*\) FAILED: /\1: /p' "$scratch/out" |
+        head -n 1)
+    left=$(sed -n '/^a smaller plan/,$p' "$scratch/out" |
+        grep -c '^  [a-z-]* [0-9]*\.\.')
+    if [ "$rv" -ne 1 ] || ! grep -q "^a smaller plan" "$scratch/out" ||
+        [ "$left" -gt "$faults" ] ||
+        ! echo "$found" | grep -q "$property"; then
+        echo "FAILED $name: not found, by another property, or not shrunk"
+        tail -n 100 "$scratch/out"
+        failed=1
+        return
+    fi
+    echo "$name: seed $found; shrunk to $left faults," \
+        "$(sed -n '/^a smaller plan/,$s/^  \(servers\) /\1 /p' "$scratch/out")"
+}
+
+mkdir "$scratch/objects"
+for file in "$src"/base/*.c "$src"/quorum/*.c "$src"/members/*.c \
+    "$src"/log/*.c "$src"/peers/*.c "$src"/core/*.c "$src"/engine/*.c \
+    "$src"/codec/*.c "$src"/api/*.c "$src"/sim/*.c "$src"/sim/program/*.c; do
+    name=$(echo "${file#"$src"/}" | tr / _ | sed 's/c$/o/')
+    compile -c -o "$scratch/objects/$name" "$file" || exit 1
+done
+
+control vote_before_durable core/elect.c \
+    's/^    if (vote_durable(node)) {/    if (node->election.grant_owed_to != 0 || vote_durable(node)) {/' \
+    'a vote of term' 50 3
+control vote_forgotten core/elect.c \
+    '/^CRAFT_INTERNAL void craft_elect_restored/,/^}/s/= voted_for/= 0 * voted_for/' \
+    'vote changes within a term' 50 3
+control short_log_elected core/elect.c \
+    's/!vote_log_current(node, &message->as.vote)/false/' \
+    'leader completeness' 50 3
+control ack_of_memory core/follow.c \
+    's/? durable->match/? node->log.last/' \
+    'accepts' 50 3
+control late_ending core/persist.c \
+    '/stored->match >= from/,+2d' \
+    'craft_check: persist' 50 3
+control commit_of_old_term core/commit.c \
+    's/index >= node->replication.first_of_term/index > 0/' \
+    'commits' 50 3
+control own_disk_not_awaited core/commit.c \
+    's/reached\[0\] = node->persist.durable.match/reached[0] = node->log.last/' \
+    'commits' 50 3
+control quorum_of_half quorum/quorum.c \
+    's/voters \/ 2 + 1/(voters + 1) \/ 2/' \
+    'election safety' 50 3
+control duplicate_truncates core/follow.c \
+    '/^static size_t entries_held/,/^}/s/while (i < append/while (append == NULL \&\& i < append/' \
+    'a message from a correct server' 50 3
+
+# An assertion of the core is a finding like any other.
+control assertion core/apply.c \
+    's/CRAFT_ASSERT(index >= node->apply.index)/CRAFT_ASSERT(index < 5)/' \
+    'dies (signal 6): ' 50 3
+
+exit "$failed"
