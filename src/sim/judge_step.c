@@ -3,30 +3,41 @@
 
 #include "sim/judge_parts.h"
 
-#define SEGMENT_BYTES ((size_t)1 << 16) /* of the log's memory, at most */
-#define ENTRY_BYTES ((size_t)64)        /* of an entry, besides its data */
-#define CHECK_ENTRIES 64u               /* that a step may walk over */
+#define ENTRY_BYTES ((size_t)64) /* of an entry, besides its data */
+#define ENTRY_ROOM ((size_t)8)   /* and of the room for its data, at least */
+#define SEGMENT_BYTES ((size_t)65536) /* of that room is given up at a time */
+#define FIXED_BYTES ((size_t)32768)   /* a node with its peers, a small log */
+#define CHECK_ENTRIES 64u             /* that a step may walk over */
 
 /* ------------------------------------------------------------------ memory */
 
-/* What an entry that is applied and durable costs is the cache's business;
- * the segments that hold the oldest and the newest may be larger. */
+/*
+ * What is applied leaves memory when it is more than the cache is to hold; but
+ * in segments, of which the oldest and the newest may be large. A batch that
+ * ends under a hold waits for the release.
+ */
 static void log_bytes_check(struct craft_judge *judge, uint32_t server,
                             const craft_status *status)
 {
     struct craft_judge_server *of = &judge->servers[server];
-    size_t most = of->config.log_cache_bytes_max + status->uncommitted_bytes +
-                  2 * SEGMENT_BYTES + of->config.entry_bytes_max;
+    size_t batches = 2 * of->config.message_bytes_max;
+    craft_index applied = status->applied_index + 1;
+    size_t kept = 0;
+    size_t entries = 0;
 
     if (status->log_bytes > of->log_bytes_most) {
         of->log_bytes_most = status->log_bytes;
     }
-    if (judge->fetch && status->log_bytes > most) {
+    if (applied > status->first_index) {
+        kept = status->log_bytes - status->uncommitted_bytes;
+        entries = (size_t)(applied - status->first_index);
+    }
+    if (judge->fetch && kept > of->config.log_cache_bytes_max + batches &&
+        kept - entries * (ENTRY_BYTES - ENTRY_ROOM) > SEGMENT_BYTES + batches) {
         craft_judge_convict(judge,
-                            "%u keeps %zu bytes of its log in memory, %zu are "
-                            "not applied",
-                            server, status->log_bytes,
-                            status->uncommitted_bytes);
+                            "%u keeps %zu bytes of its log in memory that it "
+                            "has applied: %zu entries",
+                            server, kept, entries);
     }
 }
 
@@ -51,7 +62,7 @@ static size_t memory_most(const struct craft_judge *judge,
         (size_t)(status->term < status->last_index ? status->term
                                                    : status->last_index);
 
-    return 12 * (of->log_bytes_most + SEGMENT_BYTES) +
+    return FIXED_BYTES + 8 * of->log_bytes_most +
            messages * (judge->fetch ? 3 : 1) + ENTRY_BYTES * (tokens + runs);
 }
 
