@@ -84,7 +84,7 @@ static bool requests_room(struct craft_sim *sim)
 }
 
 void craft_sim_client_accepted(struct craft_sim_server *server,
-                               size_t commands_len)
+                               size_t commands_len, uint32_t state)
 {
     struct craft_sim *sim = server->sim;
     craft_status status = craft_sim_server_status(server);
@@ -98,7 +98,7 @@ void craft_sim_client_accepted(struct craft_sim_server *server,
         request->index = status.last_index - (commands_len - 1 - i);
         request->term = status.term;
         request->floor = sim->answered_index;
-        request->state = CRAFT_SIM_OPERATION_OPEN;
+        request->state = state;
         request->client = client->position;
         request->server = server->position;
         request->life = server->life;
@@ -167,13 +167,31 @@ static int client_propose(struct craft_sim *sim,
                                     len);
 }
 
+static int client_transfer(struct craft_sim *sim,
+                           struct craft_sim_client *client)
+{
+    uint32_t target =
+        craft_random_below(&client->random, sim->plan.servers + 1);
+
+    if (!requests_room(sim)) {
+        return CRAFT_ERR_NOMEM;
+    }
+    craft_sim_tell(sim, client->server, "client %u: hand over to %u",
+                   client->position, target);
+    memset(&sim->requests[sim->requests_len].operation, 0,
+           sizeof(craft_sim_operation));
+    sim->asking = client->position;
+    return craft_sim_server_transfer(&sim->servers[client->server], target);
+}
+
 /* What a client may do when it wakes; more kinds stand here as the library
- * grows: reads, transfers, reconfigurations. */
+ * grows: reads, reconfigurations. */
 static const struct action {
     uint32_t weight;
     int (*act)(struct craft_sim *sim, struct craft_sim_client *client);
 } actions[] = {
-    {100, client_propose},
+    {200, client_propose},
+    {1, client_transfer},
 };
 
 #define ACTIONS (sizeof actions / sizeof actions[0])
@@ -271,7 +289,9 @@ void craft_sim_client_done(struct craft_sim_server *server, uint64_t token,
     }
     request = &sim->requests[token - 1];
     client = &sim->clients[request->client];
-    if (result == CRAFT_RESULT_OK) {
+    if (request->state == CRAFT_SIM_OPERATION_TRANSFER) {
+        craft_sim_digest(sim, token);
+    } else if (result == CRAFT_RESULT_OK) {
         answered(sim, request, index);
     } else {
         request->state = result == CRAFT_RESULT_SUPERSEDED

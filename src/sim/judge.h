@@ -147,6 +147,11 @@ void craft_judge_applied(struct craft_judge *judge, uint32_t server,
 void craft_judge_propose(struct craft_judge *judge, uint32_t server,
                          uint64_t token);
 
+/* Likewise a transfer, once it was accepted and before any effect of it. To
+ * the target, by position; 0: to whoever is best placed. */
+void craft_judge_transfer(struct craft_judge *judge, uint32_t server,
+                          uint64_t token, uint32_t target);
+
 /* -------------------------------------------------------------------- steps */
 
 /* After every input of that server, when all that it caused was told and no

@@ -57,8 +57,9 @@ struct craft_judge_server {
     uint64_t next_fetch;
 
     struct craft_judge_batch batch;
-    craft_index applied; /* where its state machine stands */
-    uint32_t tokens_open;
+    craft_index applied;  /* where its state machine stands */
+    uint32_t tokens_open; /* of proposals */
+    uint32_t transfers_open;
 
     craft_term term;         /* the highest that it told */
     craft_index commit_told; /* likewise, to its followers */
@@ -79,7 +80,9 @@ struct craft_judge_token {
     uint32_t life;
     craft_term term;
     const struct craft_judge_entry *entry; /* NULL: not seen yet */
-    bool ended; /* else open, while its server lives */
+    bool ended;      /* else open, while its server lives */
+    bool transfers;  /* leadership, and proposes nothing */
+    uint32_t target; /* of a transfer; 0: any other server */
 };
 
 struct craft_judge_chunk {

@@ -130,6 +130,27 @@ static void match_justify(struct craft_judge *judge, uint32_t server,
     }
 }
 
+/* Only the leader of that term may have another campaign at once, and only when
+ * its log is the one that the order tells of (thesis 3.10). */
+static void order_judge(struct craft_judge *judge, uint32_t server,
+                        const craft_message *message)
+{
+    const craft_timeout_now *order = &message->as.timeout_now;
+    const struct craft_judge_entry *tip =
+        craft_judge_entry_find(judge, order->last_index, order->last_term);
+
+    craft_judge_lead(judge, server, message->term);
+    if (tip == NULL) {
+        craft_judge_convict(judge,
+                            "%u tells %llu to campaign with a log up to "
+                            "%llu@%llu, which nobody has",
+                            server, LLU(message->to), LLU(order->last_index),
+                            LLU(order->last_term));
+        return;
+    }
+    craft_judge_show(judge, server, message->term, tip);
+}
+
 void craft_judge_send(struct craft_judge *judge, uint32_t server,
                       const craft_message *message)
 {
@@ -164,6 +185,12 @@ void craft_judge_send(struct craft_judge *judge, uint32_t server,
         if (message->as.append_reply.rejected == 0) {
             match_justify(judge, server, message);
         }
+        break;
+    case CRAFT_MESSAGE_PRE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
+        break; /* they promise nothing */
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+        order_judge(judge, server, message);
         break;
     default:
         craft_judge_convict(judge, "%u sends a message of kind %u", server,

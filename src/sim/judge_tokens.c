@@ -3,20 +3,21 @@
 
 #include "sim/judge_parts.h"
 
-void craft_judge_propose(struct craft_judge *judge, uint32_t server,
-                         uint64_t token)
+/* NULL: nothing is judged any more. */
+static struct craft_judge_token *token_add(struct craft_judge *judge,
+                                           uint32_t server, uint64_t token)
 {
     struct craft_judge_server *of = craft_judge_server_of(judge, server);
     void *tokens = judge->tokens;
     struct craft_judge_token *added;
 
     if (of == NULL) {
-        return;
+        return NULL;
     }
     CRAFT_ASSERT(token == judge->tokens_len + 1);
     if (!craft_judge_grow(judge, &tokens, &judge->tokens_max,
                           judge->tokens_len + 1, sizeof *judge->tokens)) {
-        return;
+        return NULL;
     }
     judge->tokens = tokens;
     added = &judge->tokens[judge->tokens_len];
@@ -25,7 +26,27 @@ void craft_judge_propose(struct craft_judge *judge, uint32_t server,
     added->life = of->life;
     added->term = craft_judge_look(of).term;
     judge->tokens_len++;
-    of->tokens_open++;
+    return added;
+}
+
+void craft_judge_propose(struct craft_judge *judge, uint32_t server,
+                         uint64_t token)
+{
+    if (token_add(judge, server, token) != NULL) {
+        judge->servers[server].tokens_open++;
+    }
+}
+
+void craft_judge_transfer(struct craft_judge *judge, uint32_t server,
+                          uint64_t token, uint32_t target)
+{
+    struct craft_judge_token *added = token_add(judge, server, token);
+
+    if (added != NULL) {
+        added->transfers = true;
+        added->target = target;
+        judge->servers[server].transfers_open++;
+    }
 }
 
 /* The token, if it is open: given to that server in this life, not ended. */
@@ -63,7 +84,7 @@ void craft_judge_token_note(struct craft_judge *judge, uint32_t server,
                             LLU(entry->token));
         return;
     }
-    if (token->entry == NULL && known->token == 0 &&
+    if (token->entry == NULL && known->token == 0 && !token->transfers &&
         token->term == known->term && known->kind == CRAFT_ENTRY_COMMAND &&
         !token->ended) {
         token->entry = known;
@@ -92,6 +113,46 @@ static bool is_superseded(const struct craft_judge *judge, craft_index index,
     return craft_judge_term_at(craft_judge_log_tip(committed)) > term;
 }
 
+static bool has_come_to_its_end(const struct craft_judge_server *of)
+{
+    return of->ended || (craft_judge_look(of).flags &
+                         (CRAFT_STATUS_STOPPED | CRAFT_STATUS_HALTED)) != 0;
+}
+
+/* Has the target led, or with 0 any other server, since it was asked to? */
+static bool is_transferred(const struct craft_judge *judge,
+                           const struct craft_judge_token *token)
+{
+    for (size_t i = judge->terms_len;
+         i > 0 && judge->terms[i - 1].term > token->term; i--) {
+        uint32_t leader = judge->terms[i - 1].leader;
+
+        if (leader != 0 && leader != token->server &&
+            (token->target == 0 || token->target == leader)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *transfer_fault(const struct craft_judge *judge,
+                                  const struct craft_judge_server *of,
+                                  const struct craft_judge_token *token,
+                                  int result)
+{
+    switch (result) {
+    case CRAFT_RESULT_OK:
+        return is_transferred(judge, token) ? NULL
+                                            : "as handed over, which it is not";
+    case CRAFT_RESULT_TIMEOUT:
+        return NULL;
+    case CRAFT_RESULT_UNKNOWN:
+        return has_come_to_its_end(of) ? NULL : "as unknown, while it goes on";
+    default:
+        return "with no such result";
+    }
+}
+
 static const char *fate_fault(const struct craft_judge *judge,
                               const struct craft_judge_server *of,
                               const struct craft_judge_token *token, int result,
@@ -114,10 +175,7 @@ static const char *fate_fault(const struct craft_judge *judge,
                    ? NULL
                    : "as superseded, which is not certain";
     case CRAFT_RESULT_UNKNOWN:
-        return of->ended || (craft_judge_look(of).flags &
-                             (CRAFT_STATUS_STOPPED | CRAFT_STATUS_HALTED)) != 0
-                   ? NULL
-                   : "as unknown, while it goes on";
+        return has_come_to_its_end(of) ? NULL : "as unknown, while it goes on";
     default:
         return "with no such result";
     }
@@ -144,12 +202,17 @@ void craft_judge_done(struct craft_judge *judge, uint32_t server,
 
         craft_judge_commit_learn(judge, server, &status);
     }
-    fault = fate_fault(judge, of, known, result, index);
+    fault = known->transfers ? transfer_fault(judge, of, known, result)
+                             : fate_fault(judge, of, known, result, index);
     if (fault != NULL) {
         craft_judge_convict(judge, "%u ends token %llu at %llu %s", server,
                             LLU(token), LLU(index), fault);
         return;
     }
     known->ended = true;
-    of->tokens_open--;
+    if (known->transfers) {
+        of->transfers_open--;
+    } else {
+        of->tokens_open--;
+    }
 }

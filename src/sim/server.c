@@ -448,10 +448,34 @@ int craft_sim_server_propose(struct craft_sim_server *server,
         craft_judge_propose(sim->judge, server->position, token + i + 1);
     }
     if (rv == 0) {
-        craft_sim_client_accepted(server, commands_len);
+        craft_sim_client_accepted(server, commands_len,
+                                  CRAFT_SIM_OPERATION_OPEN);
     } else if (rv / 100 != -2 ||
                (rv == CRAFT_ERR_NOMEM && server->mode.memory == 0)) {
         expect(server, "a proposal", rv);
+    }
+    expect(server, "release", craft_release(server->node));
+    input_end(input);
+    return rv;
+}
+
+int craft_sim_server_transfer(struct craft_sim_server *server, uint32_t target)
+{
+    struct craft_sim *sim = server->sim;
+    uint64_t token = sim->requests_len + 1;
+    struct input input;
+    int rv;
+
+    input = input_begin(server, false);
+    expect(server, "hold", craft_hold(server->node));
+    rv = craft_transfer(server->node, target != 0 ? sim->servers[target].id : 0,
+                        token);
+    if (rv == 0) {
+        craft_judge_transfer(sim->judge, server->position, token, target);
+        craft_sim_client_accepted(server, 1, CRAFT_SIM_OPERATION_TRANSFER);
+    } else if (rv / 100 != -2 && rv != CRAFT_ERR_UNKNOWN_ID &&
+               (rv != CRAFT_ERR_INVALID || target != server->position)) {
+        expect(server, "a transfer", rv);
     }
     expect(server, "release", craft_release(server->node));
     input_end(input);

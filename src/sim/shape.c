@@ -20,6 +20,9 @@ static void config_draw(struct craft_sim *sim, struct craft_random *random)
     config->group = craft_random_below(random, 1000);
     config->election_ticks = craft_sim_between(random, 8, 20);
     config->heartbeat_ticks = craft_sim_between(random, 1, 3);
+    if (craft_random_below(random, 3) == 0) {
+        config->flags = craft_random_below(random, 8); /* any of them */
+    }
     config->entry_bytes_max = 512;
     config->message_bytes_max = pick(random, 576, 4096);
     config->inflight_bytes_max = pick(random, 600, 65536);

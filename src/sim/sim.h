@@ -154,8 +154,9 @@ struct craft_sim_server {
 enum craft_sim_operation_state {
     CRAFT_SIM_OPERATION_OPEN,
     CRAFT_SIM_OPERATION_ANSWERED,
-    CRAFT_SIM_OPERATION_NEVER,  /* it is certain that it did not happen */
-    CRAFT_SIM_OPERATION_UNKNOWN /* nobody will tell */
+    CRAFT_SIM_OPERATION_NEVER,   /* it is certain that it did not happen */
+    CRAFT_SIM_OPERATION_UNKNOWN, /* nobody will tell */
+    CRAFT_SIM_OPERATION_TRANSFER /* of leadership: no operation on the state */
 };
 
 struct craft_sim_request {
@@ -279,6 +280,8 @@ void craft_sim_server_release(struct craft_sim_server *server);
  * has used none. The node's answer. */
 int craft_sim_server_propose(struct craft_sim_server *server,
                              craft_command *commands, size_t commands_len);
+/* The same for a transfer of leadership, to a server or, 0, to any. */
+int craft_sim_server_transfer(struct craft_sim_server *server, uint32_t target);
 void craft_sim_server_persisted(struct craft_sim_server *server,
                                 uint64_t ticket, int ending);
 void craft_sim_server_applied(struct craft_sim_server *server,
@@ -305,7 +308,7 @@ void craft_sim_fetch_begins(struct craft_sim_server *server);
 /* The commands of the client that is asking are accepted, before any effect
  * of that. */
 void craft_sim_client_accepted(struct craft_sim_server *server,
-                               size_t commands_len);
+                               size_t commands_len, uint32_t state);
 void craft_sim_clients_init(struct craft_sim *sim);
 void craft_sim_client_wakes(struct craft_sim *sim, uint32_t client);
 void craft_sim_client_done(struct craft_sim_server *server, uint64_t token,

@@ -52,6 +52,7 @@ static void digest_message(struct craft_sim *sim, const craft_message *message)
     craft_sim_digest(sim, message->to ^ message->term << 20);
     switch (message->kind) {
     case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE:
         craft_sim_digest(sim, message->as.vote.last_index << 20 ^
                                   message->as.vote.last_term);
         break;

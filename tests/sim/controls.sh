@@ -49,7 +49,7 @@ control() {
     # shellcheck disable=SC2046
     compile -o "$scratch/craft-sim" "$scratch/broken.o" \
         $(find "$scratch/objects" -name "*.o" ! -path "$object") || exit 1
-    "$scratch/craft-sim" --seeds "1..$seeds" --failures 1 "$@" \
+    "$scratch/craft-sim" --seeds "1..$seeds" --failures 1 --jobs 1 "$@" \
         >"$scratch/out" 2>"$scratch/progress"
     rv=$?
     found=$(sed -n 's/^seed \([0-9]*\) FAILED: /\1: /p' "$scratch/out" |
@@ -77,29 +77,29 @@ for file in "$src"/base/*.c "$src"/quorum/*.c "$src"/members/*.c \
 done
 
 control vote_before_durable core/elect.c \
-    's/^    if (vote_durable(node)) {/    if (node->election.grant_owed_to != 0 || vote_durable(node)) {/' \
+    's/grant_owed_to != 0 && vote_durable(node)/grant_owed_to != 0/' \
     'a vote of term' 50 3
 control vote_forgotten core/elect.c \
     '/^CRAFT_INTERNAL void craft_elect_restored/,/^}/s/= voted_for/= 0 * voted_for/' \
     'vote changes within a term' 50 3
 control short_log_elected core/elect.c \
     's/!vote_log_current(node, &message->as.vote)/false/' \
-    'leader completeness' 50 3
+    'leader completeness' 100 8
 control ack_of_memory core/follow.c \
     's/? durable->match/? node->log.last/' \
     'accepts' 50 3
 control late_ending core/persist.c \
     '/stored->match >= from/,+2d' \
-    'craft_check: persist' 50 3
+    'accepts\|craft_check: persist' 50 8
 control commit_of_old_term core/commit.c \
     's/index >= node->replication.first_of_term/index > 0/' \
-    'commits' 50 3
+    'commits' 50 8
 control own_disk_not_awaited core/commit.c \
     's/reached\[0\] = node->persist.durable.match/reached[0] = node->log.last/' \
     'commits' 50 3
 control quorum_of_half quorum/quorum.c \
     's/voters \/ 2 + 1/(voters + 1) \/ 2/' \
-    'election safety' 50 3
+    'election safety' 100 8
 control duplicate_truncates core/follow.c \
     '/^static size_t entries_held/,/^}/s/while (i < append/while (append == NULL \&\& i < append/' \
     'a message from a correct server' 50 3

@@ -6,18 +6,18 @@ set -u
 CRAFT_BUILD_DIR=${CRAFT_BUILD_DIR:-$(cd "$(dirname "$0")/../.." && pwd)/build}
 sim=$CRAFT_BUILD_DIR/craft-sim
 
-# How many of swarm; a tenth as many of each other profile.
-seeds=20000
+# How many of swarm; a twentieth as many of each other profile.
+seeds=8000
 case $CRAFT_BUILD_DIR in
-*/sanitize) seeds=1500 ;;
+*/sanitize) seeds=1000 ;;
 esac
-[ -n "${CRAFT_HEAVY:-}" ] && seeds=$((seeds * 5))
+[ -n "${CRAFT_HEAVY:-}" ] && seeds=$((seeds * 10))
 
 failed=0
 profiles=$("$sim" --help | sed -n '/^Profiles:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 [ -n "$profiles" ] || exit 1
 for profile in $profiles; do
-    count=$((seeds / 10))
+    count=$((seeds / 20))
     [ "$profile" = swarm ] && count=$seeds
     printf '%s: ' "$profile"
     "$sim" --seeds "1..$count" --profile "$profile" || failed=1

@@ -312,7 +312,7 @@ static void a_failing_run_is_shrunk_to_one_without_faults(void **state)
     assert_int_equal(craft_sim_shrink(&options, 300, &shrunk), 0);
     assert_int_equal(report_of(shrunk).state, CRAFT_SIM_FAILED);
     assert_int_equal(report_of(shrunk).faults, 0);
-    assert_int_equal(report_of(shrunk).servers, 1);
+    assert_in_range(report_of(shrunk).servers, 1, 2);
     assert_true(report_of(shrunk).time_us <= report_of(sim).time_us);
     craft_sim_free(shrunk);
     craft_sim_free(sim);
