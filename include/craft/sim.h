@@ -40,7 +40,7 @@ extern "C" {
 /* Draws for a state machine's commands: a stream of their own. */
 typedef struct craft_sim_random craft_sim_random;
 
-/* Uniform in 0 .. bound - 1; bound > 0. Since 0.1. */
+/** Uniform in 0 .. bound - 1; bound > 0. Since 0.1. */
 CRAFT_API uint32_t craft_sim_random_below(craft_sim_random *random,
                                           uint32_t bound);
 
@@ -57,7 +57,8 @@ typedef struct craft_sim_machine {
     void *ctx;        /* given to every function */
 
     /* A new, empty instance, or NULL: out of memory. server: whose it is; 0
-     * for those of the simulator. Nothing may depend on it. */
+     * for those of the simulator, of which the first of a run is one. Nothing
+     * may depend on it. */
     void *(*open)(void *ctx, craft_id server);
     void (*close)(void *ctx, void *instance);
 
@@ -88,7 +89,8 @@ typedef struct craft_sim_machine {
                        size_t size);
 } craft_sim_machine;
 
-/* The built-in one: keys with set, get, append, increment, compare-and-set. */
+/** The built-in one: keys with set, get, append, increment,
+ * compare-and-set. Since 0.1. */
 CRAFT_API const craft_sim_machine *craft_sim_machine_kv(void);
 
 /* ---------------------------------------------------------- linearizability */
@@ -152,7 +154,7 @@ typedef struct craft_sim_options {
     void *trace_ctx;
 } craft_sim_options;
 
-/* The name of profile i, NULL after the last; about_out: what it does, in a
+/** The name of profile i, NULL after the last; about_out: what it does, in a
  * sentence; may be NULL. Since 0.1. */
 CRAFT_API const char *craft_sim_profile(size_t i, const char **about_out);
 
@@ -167,6 +169,8 @@ CRAFT_API const char *craft_sim_profile(size_t i, const char **about_out);
  */
 CRAFT_API int craft_sim_new(const craft_sim_options *options,
                             craft_sim **sim_out);
+
+/** At any time, with all that was lent; sim may be NULL. Since 0.1. */
 CRAFT_API void craft_sim_free(craft_sim *sim);
 
 enum craft_sim_state {
@@ -175,9 +179,9 @@ enum craft_sim_state {
     CRAFT_SIM_FAILED = 2 /* see craft_sim_report.broken */
 };
 
-/* The next event, with all checks. @return enum craft_sim_state. Since 0.1. */
+/** The next event, all checks. @return enum craft_sim_state. Since 0.1. */
 CRAFT_API int craft_sim_step(craft_sim *sim);
-/* All of them. @return enum craft_sim_state. Since 0.1. */
+/** All of them. @return enum craft_sim_state. Since 0.1. */
 CRAFT_API int craft_sim_run(craft_sim *sim);
 
 typedef struct craft_sim_report {
@@ -202,16 +206,16 @@ typedef struct craft_sim_report {
     uint64_t undecided;  /* keys whose history was not decided, 0 or 1 */
 } craft_sim_report;
 
-/* Where it stands. @return 0, or CRAFT_ERR_INVALID. Since 0.1. */
+/** Where it stands. @return 0, or CRAFT_ERR_INVALID. Since 0.1. */
 CRAFT_API int craft_sim_look(const craft_sim *sim,
                              craft_sim_report *report_out);
 
-/* How many servers, learners and clients there are, for how long, and the
+/** How many servers, learners and clients there are, for how long, and the
  * faults, as text, a line each (docs/testing.md): with the seed it is the whole
  * run. Borrowed until craft_sim_free(). Since 0.1. */
 CRAFT_API const char *craft_sim_plan(const craft_sim *sim);
 
-/* The node of a server, 1 .. servers, to look at; NULL while it is down.
+/** The node of a server, 1 .. servers, to look at; NULL while it is down.
  * Borrowed until the next step. Since 0.1. */
 CRAFT_API const craft_node *craft_sim_node(const craft_sim *sim,
                                            uint32_t server);
