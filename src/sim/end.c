@@ -4,7 +4,7 @@
 
 #include "sim/sim.h"
 
-#define UNKNOWN_OF_KEY_MAX 3u /* the check's cost doubles with each */
+#define UNKNOWN_OF_KEY_MAX 64u /* many more could leave it undecided */
 #define KEYS 64u
 
 static struct craft_sim_server *leader_of(struct craft_sim *sim)
