@@ -87,17 +87,16 @@ static struct craft_judge *judge_new(const struct craft_sim *sim, bool fetches)
 {
     craft_id ids[CRAFT_SIM_SERVERS_MAX];
     craft_config configs[CRAFT_SIM_SERVERS_MAX];
-    struct craft_judge_options options = {
-        .servers = sim->plan.servers,
-        .ids = ids,
-        .config = configs,
-        .fetch = fetches,
-    };
+    struct craft_judge_options options;
 
     for (uint32_t i = 0; i < sim->plan.servers; i++) {
         ids[i] = sim->servers[i + 1].id;
         configs[i] = sim->config;
     }
+    options.servers = sim->plan.servers;
+    options.ids = ids;
+    options.config = configs;
+    options.fetch = fetches;
     return craft_judge_new(&options);
 }
 

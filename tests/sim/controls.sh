@@ -90,7 +90,7 @@ control ack_of_memory core/follow.c \
     'accepts' 50 3
 control late_ending core/persist.c \
     '/stored->match >= from/,+2d' \
-    'accepts\|craft_check: persist' 50 8
+    'accepts\|craft_check: persist' 50 12
 control commit_of_old_term core/commit.c \
     's/index >= node->replication.first_of_term/index > 0/' \
     'commits' 50 8
