@@ -311,10 +311,12 @@ void host_inside(struct story *story, struct words *words)
     while (at < STORY_INSIDE_MAX && story->inside[at].effect != 0) {
         at++;
     }
-    if (effect == 0 || command == NULL || !command->quoted ||
-        at == STORY_INSIDE_MAX) {
-        words_fault(words, "not a hook and a \"command\", or too many wait",
+    if (effect == 0 || command == NULL || !command->quoted) {
+        words_fault(words, "not a hook and a \"command\"",
                     name != NULL ? name->value : "");
+    }
+    if (at == STORY_INSIDE_MAX) {
+        story_cannot(story, "too many wait for a hook");
     }
     if (!story_ready(story, words)) {
         return;
