@@ -368,7 +368,7 @@ CRAFT_INTERNAL bool craft_read_derive_done(struct craft_node *node)
     if (reads->failed > 0) {
         reading = queue_pop(reads, &reads->waiting);
         reads->failed--;
-        if (reads->failed == 0) {
+        if (reads->failed == 0 && node->phase == CRAFT_PHASE_STARTED) {
             craft_changed(node, CRAFT_FACT_READS); /* later ones are next */
         }
     } else if (reads->confirmed.len > 0 &&

@@ -45,10 +45,50 @@ static void a_read_that_failed_ends_before_a_later_one_is_proven(void **state)
     rig_free(rig);
 }
 
+/* Its answer to a follower was owed when the node was stopped: that the reads
+ * of its own end then must not bring it back. */
+static void a_stopped_leader_answers_nobody(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_message vote;
+    craft_message ask;
+    uint32_t kind;
+
+    (void)state;
+    rig_found(rig, 3);
+    rig_run(rig);
+    assert_int_equal(craft_campaign(rig->node), 0);
+    assert_int_equal(rig_pull(rig), CRAFT_EFFECT_PERSIST);
+    assert_int_equal(rig_persisted(rig), 0);
+    vote = rig_message(rig, CRAFT_MESSAGE_VOTE_REPLY, 2, 2);
+    vote.as.vote_reply.granted = 1;
+    assert_int_equal(craft_receive(rig->node, &vote), 0);
+    rig_run(rig);
+    assert_int_equal(rig_acknowledge(rig, 2, 2), 0);
+    rig_run(rig);
+    assert_int_equal(rig_status(rig).commit_index, 2);
+    ask = rig_message(rig, CRAFT_MESSAGE_READ, 3, 2);
+    ask.as.read.question = 5;
+    assert_int_equal(craft_receive(rig->node, &ask), 0);
+    rig_run(rig);
+    assert_int_equal(craft_hold(rig->node), 0);
+    assert_int_equal(rig_acknowledge(rig, 2, 2), 0);
+    assert_int_equal(craft_read(rig->node, 7), 0);
+    assert_int_equal(craft_node_stop(rig->node), 0);
+    assert_int_equal(craft_release(rig->node), 0);
+    (void)rig_told(rig);
+    while ((kind = rig_pull(rig)) != 0) {
+        assert_int_not_equal(kind, CRAFT_EFFECT_SEND);
+    }
+    assert_non_null(strstr(rig_told(rig), "done token=7 retry index=0\n"));
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_that_failed_ends_before_a_later_one_is_proven),
+        cmocka_unit_test(a_stopped_leader_answers_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
