@@ -184,13 +184,37 @@ static int client_transfer(struct craft_sim *sim,
     return craft_sim_server_transfer(&sim->servers[client->server], target);
 }
 
+/* At the server that it asks for all else, or at any. */
+static int client_read(struct craft_sim *sim, struct craft_sim_client *client)
+{
+    struct craft_sim_server *server = &sim->servers[client->server];
+
+    if (craft_random_below(&client->random, 2) == 0) {
+        server = &sim->servers[craft_sim_between(&client->random, 1,
+                                                 sim->plan.servers)];
+    }
+    if (!craft_sim_server_is_up(server) ||
+        server->mode.paused_until > sim->now_us) {
+        return CRAFT_ERR_BUSY;
+    }
+    if (!requests_room(sim)) {
+        return CRAFT_ERR_NOMEM;
+    }
+    craft_sim_tell(sim, server->position, "client %u: read", client->position);
+    memset(&sim->requests[sim->requests_len].operation, 0,
+           sizeof(craft_sim_operation));
+    sim->asking = client->position;
+    return craft_sim_server_read(server);
+}
+
 /* What a client may do when it wakes; more kinds stand here as the library
- * grows: reads, reconfigurations. */
+ * grows: reconfigurations. */
 static const struct action {
     uint32_t weight;
     int (*act)(struct craft_sim *sim, struct craft_sim_client *client);
 } actions[] = {
     {200, client_propose},
+    {50, client_read},
     {1, client_transfer},
 };
 
@@ -275,6 +299,29 @@ static void answered(struct craft_sim *sim, struct craft_sim_request *request,
     }
 }
 
+/* It sees what its server has applied by now: nothing older than what anybody
+ * was answered before it began. */
+static void read_answered(const struct craft_sim_server *server,
+                          const struct craft_sim_request *request, int result)
+{
+    struct craft_sim *sim = server->sim;
+
+    if (result != CRAFT_RESULT_OK) {
+        return;
+    }
+    if (server->applied < request->floor) {
+        craft_judge_convict(sim->judge,
+                            "linearizability: a read of %u sees %llu, begun "
+                            "after %llu was answered",
+                            server->position,
+                            (unsigned long long)server->applied,
+                            (unsigned long long)request->floor);
+    }
+    if (sim->answered_index < server->applied) {
+        sim->answered_index = server->applied;
+    }
+}
+
 void craft_sim_client_done(struct craft_sim_server *server, uint64_t token,
                            int result, craft_index index)
 {
@@ -289,7 +336,9 @@ void craft_sim_client_done(struct craft_sim_server *server, uint64_t token,
     }
     request = &sim->requests[token - 1];
     client = &sim->clients[request->client];
-    if (request->state == CRAFT_SIM_OPERATION_TRANSFER) {
+    if (request->state == CRAFT_SIM_OPERATION_READ) {
+        read_answered(server, request, result);
+    } else if (request->state == CRAFT_SIM_OPERATION_TRANSFER) {
         craft_sim_digest(sim, token);
     } else if (result == CRAFT_RESULT_OK) {
         answered(sim, request, index);

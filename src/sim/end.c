@@ -32,8 +32,8 @@ static bool server_agrees(const struct craft_sim_server *server,
            status.leader == lead->id && status.last_index == lead->last_index &&
            status.commit_index == lead->commit_index &&
            status.applied_index == lead->commit_index &&
-           status.tokens_open == 0 && status.transfer_target == 0 &&
-           status.persists_open == 0 &&
+           status.tokens_open == 0 && status.reads_open == 0 &&
+           status.transfer_target == 0 && status.persists_open == 0 &&
            (status.flags & CRAFT_STATUS_DISK_FULL) == 0;
 }
 
@@ -114,7 +114,7 @@ static size_t operations_collect(struct craft_sim *sim,
             }
         }
         if (request->state != CRAFT_SIM_OPERATION_NEVER &&
-            request->state != CRAFT_SIM_OPERATION_TRANSFER) {
+            request->state < CRAFT_SIM_OPERATION_READ) {
             operations[len] = request->operation;
             len++;
         }

@@ -141,7 +141,7 @@ void craft_sim_apply_ends(struct craft_sim_server *server)
         ending = CRAFT_ENDING_ERROR;
         halt(server);
     }
-    if (server->mode.apply_slow > 0) {
+    if (server->mode.apply_slow > 0 || ending == CRAFT_ENDING_ERROR) {
         index -=
             craft_random_below(&server->work, (uint32_t)server->batch_len + 1);
     }

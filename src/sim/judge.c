@@ -157,7 +157,7 @@ void craft_judge_start(struct craft_judge *judge, uint32_t server,
     of->next_fetch = 1;
     of->applied = applied;
     of->tokens_open = 0;
-    of->transfers_open = 0;
+    of->others_open = 0;
     of->term = of->disk.term;
     of->commit_told = 0;
     of->log_bytes_most = 0;

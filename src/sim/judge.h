@@ -151,6 +151,9 @@ void craft_judge_propose(struct craft_judge *judge, uint32_t server,
  * the target, by position; 0: to whoever is best placed. */
 void craft_judge_transfer(struct craft_judge *judge, uint32_t server,
                           uint64_t token, uint32_t target);
+/* Likewise a read. */
+void craft_judge_read(struct craft_judge *judge, uint32_t server,
+                      uint64_t token);
 
 /* -------------------------------------------------------------------- steps */
 

@@ -59,7 +59,7 @@ struct craft_judge_server {
     struct craft_judge_batch batch;
     craft_index applied;  /* where its state machine stands */
     uint32_t tokens_open; /* of proposals */
-    uint32_t transfers_open;
+    uint32_t others_open; /* of transfers and reads */
 
     craft_term term;         /* the highest that it told */
     craft_index commit_told; /* likewise, to its followers */
@@ -80,9 +80,11 @@ struct craft_judge_token {
     uint32_t life;
     craft_term term;
     const struct craft_judge_entry *entry; /* NULL: not seen yet */
-    bool ended;      /* else open, while its server lives */
-    bool transfers;  /* leadership, and proposes nothing */
-    uint32_t target; /* of a transfer; 0: any other server */
+    bool ended;        /* else open, while its server lives */
+    bool transfers;    /* leadership, and proposes nothing */
+    bool reads;        /* and proposes nothing */
+    uint32_t target;   /* of a transfer; 0: any other server */
+    craft_index floor; /* of a read: what was committed when it was taken */
 };
 
 struct craft_judge_chunk {

@@ -189,6 +189,9 @@ void craft_judge_send(struct craft_judge *judge, uint32_t server,
     case CRAFT_MESSAGE_PRE_VOTE:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
         break; /* they promise nothing */
+    case CRAFT_MESSAGE_READ:
+    case CRAFT_MESSAGE_READ_REPLY:
+        break; /* nothing that a disk must hold */
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         order_judge(judge, server, message);
         break;

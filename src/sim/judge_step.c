@@ -280,7 +280,7 @@ static bool stands_with(const struct craft_judge *judge,
            of->applied == judge->committed.len &&
            craft_judge_log_tip(&of->disk.log) ==
                craft_judge_log_tip(&judge->committed) &&
-           of->tokens_open == 0 && of->transfers_open == 0 &&
+           of->tokens_open == 0 && of->others_open == 0 &&
            of->records_len == 0 && of->batch.lent == NULL;
 }
 

@@ -45,7 +45,19 @@ void craft_judge_transfer(struct craft_judge *judge, uint32_t server,
     if (added != NULL) {
         added->transfers = true;
         added->target = target;
-        judge->servers[server].transfers_open++;
+        judge->servers[server].others_open++;
+    }
+}
+
+void craft_judge_read(struct craft_judge *judge, uint32_t server,
+                      uint64_t token)
+{
+    struct craft_judge_token *added = token_add(judge, server, token);
+
+    if (added != NULL) {
+        added->reads = true;
+        added->floor = judge->committed.len;
+        judge->servers[server].others_open++;
     }
 }
 
@@ -85,8 +97,8 @@ void craft_judge_token_note(struct craft_judge *judge, uint32_t server,
         return;
     }
     if (token->entry == NULL && known->token == 0 && !token->transfers &&
-        token->term == known->term && known->kind == CRAFT_ENTRY_COMMAND &&
-        !token->ended) {
+        !token->reads && token->term == known->term &&
+        known->kind == CRAFT_ENTRY_COMMAND && !token->ended) {
         token->entry = known;
         known->token = entry->token;
     }
@@ -153,6 +165,23 @@ static const char *transfer_fault(const struct craft_judge *judge,
     }
 }
 
+/* "this server's state machine has everything that was committed when the read
+ * was taken" (thesis 6.4), by whatever leader had told of it. */
+static const char *read_fault(const struct craft_judge_server *of,
+                              const struct craft_judge_token *token, int result)
+{
+    switch (result) {
+    case CRAFT_RESULT_OK:
+        return craft_judge_look(of).applied_index < token->floor
+                   ? "as readable, before what was committed is applied"
+                   : NULL;
+    case CRAFT_RESULT_RETRY:
+        return NULL;
+    default:
+        return "with no such result";
+    }
+}
+
 static const char *fate_fault(const struct craft_judge *judge,
                               const struct craft_judge_server *of,
                               const struct craft_judge_token *token, int result,
@@ -203,6 +232,7 @@ void craft_judge_done(struct craft_judge *judge, uint32_t server,
         craft_judge_commit_learn(judge, server, &status);
     }
     fault = known->transfers ? transfer_fault(judge, of, known, result)
+            : known->reads   ? read_fault(of, known, result)
                              : fate_fault(judge, of, known, result, index);
     if (fault != NULL) {
         craft_judge_convict(judge, "%u ends token %llu at %llu %s", server,
@@ -210,8 +240,8 @@ void craft_judge_done(struct craft_judge *judge, uint32_t server,
         return;
     }
     known->ended = true;
-    if (known->transfers) {
-        of->transfers_open--;
+    if (known->transfers || known->reads) {
+        of->others_open--;
     } else {
         of->tokens_open--;
     }

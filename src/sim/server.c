@@ -482,6 +482,28 @@ int craft_sim_server_transfer(struct craft_sim_server *server, uint32_t target)
     return rv;
 }
 
+int craft_sim_server_read(struct craft_sim_server *server)
+{
+    struct craft_sim *sim = server->sim;
+    uint64_t token = sim->requests_len + 1;
+    struct input input;
+    int rv;
+
+    input = input_begin(server, true);
+    expect(server, "hold", craft_hold(server->node));
+    rv = craft_read(server->node, token);
+    if (rv == 0) {
+        craft_judge_read(sim->judge, server->position, token);
+        craft_sim_client_accepted(server, 1, CRAFT_SIM_OPERATION_READ);
+    } else if (rv / 100 != -2 ||
+               (rv == CRAFT_ERR_NOMEM && server->mode.memory == 0)) {
+        expect(server, "a read", rv);
+    }
+    expect(server, "release", craft_release(server->node));
+    input_end(input);
+    return rv;
+}
+
 /* ----------------------------------------------------------------- endings */
 
 void craft_sim_server_persisted(struct craft_sim_server *server,
@@ -520,7 +542,7 @@ void craft_sim_server_applied(struct craft_sim_server *server,
                    (unsigned long long)index,
                    ending == CRAFT_ENDING_OK ? "" : " error");
     craft_judge_applied(sim->judge, server->position, index, ending);
-    for (size_t i = 0; i < len && ending == CRAFT_ENDING_OK; i++) {
+    for (size_t i = 0; i < len; i++) { /* before an error, too */
         if (batch[i].index <= index) {
             craft_sim_machine_take(server, &batch[i]);
         }

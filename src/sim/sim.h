@@ -156,6 +156,7 @@ enum craft_sim_operation_state {
     CRAFT_SIM_OPERATION_ANSWERED,
     CRAFT_SIM_OPERATION_NEVER,   /* it is certain that it did not happen */
     CRAFT_SIM_OPERATION_UNKNOWN, /* nobody will tell */
+    CRAFT_SIM_OPERATION_READ,    /* judged when it ends */
     CRAFT_SIM_OPERATION_TRANSFER /* of leadership: no operation on the state */
 };
 
@@ -282,6 +283,8 @@ int craft_sim_server_propose(struct craft_sim_server *server,
                              craft_command *commands, size_t commands_len);
 /* The same for a transfer of leadership, to a server or, 0, to any. */
 int craft_sim_server_transfer(struct craft_sim_server *server, uint32_t target);
+/* The same for a read. */
+int craft_sim_server_read(struct craft_sim_server *server);
 void craft_sim_server_persisted(struct craft_sim_server *server,
                                 uint64_t ticket, int ending);
 void craft_sim_server_applied(struct craft_sim_server *server,

@@ -88,9 +88,10 @@ control short_log_elected core/elect.c \
 control ack_of_memory core/follow.c \
     's/? durable->match/? node->log.last/' \
     'accepts' 50 3
+# It takes many faults to meet: their number is not what counts here.
 control late_ending core/persist.c \
     '/stored->match >= from/,+2d' \
-    'accepts\|craft_check: persist' 50 12
+    'accepts\|craft_check: persist' 50 60
 control commit_of_old_term core/commit.c \
     's/index >= node->replication.first_of_term/index > 0/' \
     'commits' 50 8
@@ -103,6 +104,10 @@ control quorum_of_half quorum/quorum.c \
 control duplicate_truncates core/follow.c \
     '/^static size_t entries_held/,/^}/s/while (i < append/while (append == NULL \&\& i < append/' \
     'a message from a correct server' 50 3
+
+control read_without_a_round core/read.c \
+    's/reading.number = node->replication.round + 1/reading.number = 0/' \
+    'readable\|linearizability: a read' 2000 60
 
 # An assertion of the core is a finding like any other.
 control assertion core/apply.c \
