@@ -35,16 +35,19 @@ at_end() {
     fi
 }
 
-# server_load PORT CLIENTS PIPELINE REQUESTS: `rps p50 p99`, in milliseconds.
+# server_load PORT CLIENTS PIPELINE REQUESTS [set|get]: `rps p50 p99`, in
+# milliseconds.
 server_load() {
+    server_command=${5:-set}
     timeout 60 redis-benchmark -h 127.0.0.1 -p "$1" -c "$2" -P "$3" -n "$4" \
-        -d 128 -t set -r 100000 --csv --precision 3 \
+        -d 128 -t "$server_command" -r 100000 --csv --precision 3 \
         >"$DIR/load.csv" 2>"$DIR/load.err" || {
         cat "$DIR/load.csv" "$DIR/load.err" >&2
         return 1
     }
     tr -d '"' <"$DIR/load.csv" |
-        awk -F, '$1 == "SET" { print $2, $5, $7; found = 1 }
+        awk -F, -v command="$server_command" '
+            tolower($1) == command { print $2, $5, $7; found = 1 }
             END { exit !found }' || {
         cat "$DIR/load.csv" "$DIR/load.err" >&2
         return 1
@@ -69,6 +72,19 @@ server_calibrate() {
     done
 }
 
+# Reads of 64 clients: the leader, a follower, redis-server.
+server_reads() {
+    for place in leader follower redis; do
+        port=$REDIS_PORT
+        [ $place = redis ] || port=$(client_port "$($place)")
+        [ -s "$DIR/$place.requests" ] ||
+            server_load "$port" 64 1 3000 get | awk -v s="$server_run_s" \
+                '{ print int($1 * s) + 64 }' >"$DIR/$place.requests"
+        server_load "$port" 64 1 "$(cat "$DIR/$place.requests")" get \
+            >>"$DIR/$place.g64.txt" || return 1
+    done
+}
+
 server_round() {
     "$bench_dir/bench_machine" sync "$DIR/sync" >>"$DIR/sync.us" || return 1
     "$bench_dir/bench_machine" loopback >>"$DIR/loopback.us" || return 1
@@ -84,6 +100,7 @@ server_round() {
                 >>"$DIR/$system.$name.txt" || return 1
         done
     done
+    server_reads
 }
 
 # server_column SYSTEM LOAD COLUMN: its median.
@@ -91,11 +108,22 @@ server_column() {
     cut -d' ' -f"$3" "$DIR/$1.$2.txt" | bench_median
 }
 
-# server_ratio LOAD COLUMN: craft-kv's to redis-server's, round by round.
+# server_ratio LOAD COLUMN [SYSTEM SYSTEM]: craft-kv's to redis-server's, or of
+# those, round by round.
 server_ratio() {
-    paste -d' ' "$DIR/kv.$1.txt" "$DIR/redis.$1.txt" |
+    paste -d' ' "$DIR/${3:-kv}.$1.txt" "$DIR/${4:-redis}.$1.txt" |
         awk -v column="$2" '{ printf "%.3f\n", $column / $(column + 3) }' |
         bench_median
+}
+
+server_print_reads() {
+    for place in leader follower redis; do
+        echo "get_c64_${place}_rps $(server_column $place g64 1) requests/s"
+        echo "get_c64_${place}_p50 $(server_column $place g64 2) ms"
+        echo "get_c64_${place}_p99 $(server_column $place g64 3) ms"
+    done
+    echo "get_c64_follower_ratio $(server_ratio g64 1 follower leader) ratio"
+    echo "get_c64_ratio $(server_ratio g64 1 leader redis) ratio"
 }
 
 server_print() {
@@ -112,6 +140,7 @@ server_print() {
         echo "server_${name}_ratio $(server_ratio "$name" 1) ratio"
         echo "server_${name}_p50_ratio $(server_ratio "$name" 2) ratio"
     done
+    server_print_reads
     echo "fdatasync_us $(bench_median <"$DIR/sync.us") us"
     echo "loopback_us $(bench_median <"$DIR/loopback.us") us"
 }
