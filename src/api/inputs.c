@@ -90,10 +90,18 @@ static inline void settle_first(struct craft_node *node)
     }
 }
 
-static int commands_sum(const struct craft_node *node,
-                        const craft_command *commands, size_t commands_len,
-                        size_t *tokens_out, size_t *space_out)
+/* What commands need together. */
+struct commands_sum {
+    size_t tokens;
+    size_t data_len;
+    size_t space; /* in the log's segments */
+};
+
+static int commands_add_up(const struct craft_node *node,
+                           const craft_command *commands, size_t commands_len,
+                           struct commands_sum *sum_out)
 {
+    size_t data_len = 0;
     size_t space = 0;
     size_t tokens = 0;
 
@@ -102,22 +110,23 @@ static int commands_sum(const struct craft_node *node,
             (commands[i].data == NULL && commands[i].data_len > 0)) {
             return CRAFT_ERR_INVALID;
         }
+        data_len += commands[i].data_len;
         space += craft_log_space(commands[i].data_len);
         tokens += commands[i].token != 0;
         if (space > SIZE_MAX / 4 - (i + 1) * CRAFT_ENTRY_OVERHEAD) {
             return CRAFT_ERR_BUSY;
         }
     }
-    *tokens_out = tokens;
-    *space_out = space;
+    sum_out->tokens = tokens;
+    sum_out->data_len = data_len;
+    sum_out->space = space;
     return 0;
 }
 
 int craft_propose_many(craft_node *node, const craft_command *commands,
                        size_t commands_len)
 {
-    size_t tokens = 0;
-    size_t space = 0;
+    struct commands_sum sum = {0, 0, 0};
     int rv = craft_enter(node);
 
     if (rv != 0) {
@@ -126,14 +135,14 @@ int craft_propose_many(craft_node *node, const craft_command *commands,
     if (commands == NULL && commands_len > 0) {
         return CRAFT_ERR_INVALID;
     }
-    rv = commands_sum(node, commands, commands_len, &tokens, &space);
+    rv = commands_add_up(node, commands, commands_len, &sum);
     if (rv != 0 || commands_len == 0) {
         return rv;
     }
     settle_first(node);
-    rv = craft_propose_check(node, commands_len, tokens, space);
+    rv = craft_propose_check(node, commands_len, sum.tokens, sum.data_len);
     if (rv == 0) {
-        rv = craft_propose_reserve(node, commands_len, tokens, space);
+        rv = craft_propose_reserve(node, commands_len, sum.tokens, sum.space);
     }
     if (rv == 0) {
         for (size_t i = 0; i < commands_len; i++) {
@@ -147,7 +156,6 @@ int craft_propose(craft_node *node, const uint8_t *data, size_t data_len,
                   uint64_t token)
 {
     craft_command command;
-    size_t space;
     int rv = craft_enter(node);
 
     if (rv != 0) {
@@ -158,10 +166,10 @@ int craft_propose(craft_node *node, const uint8_t *data, size_t data_len,
         return CRAFT_ERR_INVALID;
     }
     settle_first(node);
-    space = craft_log_space(data_len);
-    rv = craft_propose_check(node, 1, token != 0, space);
+    rv = craft_propose_check(node, 1, token != 0, data_len);
     if (rv == 0) {
-        rv = craft_propose_reserve(node, 1, token != 0, space);
+        rv = craft_propose_reserve(node, 1, token != 0,
+                                   craft_log_space(data_len));
     }
     if (rv == 0) {
         command.data = data;
