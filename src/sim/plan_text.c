@@ -43,7 +43,7 @@ text_add(struct text *text, const char *format, ...)
         return;
     }
     if (text->max - text->len < LINE_MAX) {
-        size_t max = text->max * 2 + 4 * LINE_MAX;
+        size_t max = text->max * 2 + (size_t)4 * LINE_MAX;
         char *bytes = realloc(text->bytes, max);
 
         if (bytes == NULL) {

@@ -313,7 +313,7 @@ void craft_sim_fetch_begins(struct craft_sim_server *server);
 void craft_sim_client_accepted(struct craft_sim_server *server,
                                size_t commands_len, uint32_t state);
 void craft_sim_clients_init(struct craft_sim *sim);
-void craft_sim_client_wakes(struct craft_sim *sim, uint32_t client);
+void craft_sim_client_wakes(struct craft_sim *sim, uint32_t position);
 void craft_sim_client_done(struct craft_sim_server *server, uint64_t token,
                            int result, craft_index index);
 /* That life of the server is over: nobody will tell any more. */
