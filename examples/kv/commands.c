@@ -608,7 +608,8 @@ static void answer(struct kv_client *client, const struct command *command,
 }
 
 /* A request of the operation that was just encoded. */
-static void make_request(struct kv_client *client)
+static void make_request(struct kv_client *client,
+                         const struct command *command)
 {
     const struct kv_server *server = client->server;
     struct kv_pipeline *pipeline = &client->pipeline;
@@ -620,7 +621,7 @@ static void make_request(struct kv_client *client)
     struct kv_slice op = {bytes, len};
     struct kv_op_origin origin;
 
-    request->only_reads = (uint32_t)kv_op_only_reads(kv_op_check(op));
+    request->only_reads = (command->flags & READS) != 0;
     origin.life = server->life;
     origin.token = kv_replica_token(client, serial);
     kv_op_stamp(bytes, origin);
@@ -641,7 +642,7 @@ void kv_command_run(struct kv_client *client, const struct kv_slice *args,
         if (!refuse(client, command, &list, &server->scratch)) {
             failure = command->encode(&list, &client->pipeline.ops);
             if (failure == NULL) {
-                make_request(client);
+                make_request(client, command);
                 return;
             }
         }

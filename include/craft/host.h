@@ -241,9 +241,10 @@ CRAFT_API void craft_host_stop(craft_host *host);
 CRAFT_API void craft_host_busy(craft_host *host, int busy);
 
 /**
- * SIGTERM and SIGINT stop the host, SIGPIPE is ignored. Blocks the first two
- * in the calling thread: call it before other threads are started, which
- * inherit that. At most one host of a process.
+ * SIGTERM and SIGINT stop the host as craft_host_stop() does, a second one at
+ * once; SIGPIPE is ignored. Blocks the first two in the calling thread: call it
+ * before other threads are started, which inherit that. At most one host of a
+ * process.
  *
  * @return 0, or CRAFT_HOST_ERR_SYSTEM, CRAFT_ERR_STATE (called before).
  * Since 0.1.
