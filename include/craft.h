@@ -239,13 +239,66 @@ typedef struct craft_message {
     } as;
 } craft_message;
 
+/* -------------------------------------------------------------- snapshots */
+
+/*
+ * A state of the state machine that stands for a prefix of the log (thesis
+ * 5.1). The bytes of the state are the host's own; it keeps this beside them
+ * and hands it back with craft_restore.
+ */
+typedef struct craft_snapshot {
+    uint32_t struct_size;
+    uint32_t reserved;            /* 0 */
+    craft_index index;            /* the last entry that the state holds */
+    craft_term term;              /* of that entry */
+    const uint8_t *configuration; /* [configuration_len]; the one in force at
+                                     index: opaque, versioned, checksummed;
+                                     never empty */
+    size_t configuration_len;
+    uint64_t size;   /* of the state in bytes; the host's */
+    uint64_t digest; /* of the state, the host's: equal on two servers only
+                        when the bytes are; 0 = its bytes are comparable with
+                        this server's own only */
+} craft_snapshot;
+
 /* ------------------------------------------------------- slow work, events */
 
+/* In the order in which a record is applied. (No record carries SNAPSHOT or
+ * COMPACT before nodes take snapshots.) */
 enum craft_persist_flags {
-    CRAFT_PERSIST_HARD_STATE = 1u << 0, /* term, voted_for, commit_hint */
-    CRAFT_PERSIST_TRUNCATE = 1u << 1,   /* entries >= truncate_from go */
-    CRAFT_PERSIST_ENTRIES = 1u << 2,    /* entries are appended */
-    CRAFT_PERSIST_MUST_SYNC = 1u << 3   /* to be synced before it ends OK */
+    /* term, voted_for and commit_hint are these from now on. */
+    CRAFT_PERSIST_HARD_STATE = 1u << 0,
+
+    /* Entries at and after truncate_from go; the only flag that discards a
+     * tail. */
+    CRAFT_PERSIST_TRUNCATE = 1u << 1,
+
+    /*
+     * `snapshot` is the one to restore from: its index, term, size, digest and
+     * configuration are stored with the record, its state is durable already.
+     * It stands for all entries up to its index. Those after it stay, and so,
+     * until COMPACT, do those up to it. But a log that ends before it (with no
+     * entry, or by the truncation of the same record) begins anew behind it:
+     * all its entries go, and the next one is snapshot->index + 1. The index
+     * never falls from record to record.
+     */
+    CRAFT_PERSIST_SNAPSHOT = 1u << 2,
+
+    /* Entries are appended, behind the last one or, when the log has begun
+     * anew, behind the snapshot. */
+    CRAFT_PERSIST_ENTRIES = 1u << 3,
+
+    /*
+     * Entries before keep_from are not asked for again, nor wanted by a
+     * restart: the store may drop them, at once, later, or in part, as long as
+     * those that it keeps are consecutive up to the last. keep_from is at most
+     * one behind the index of the snapshot stored by this record or before it,
+     * and never falls.
+     */
+    CRAFT_PERSIST_COMPACT = 1u << 4,
+
+    /* To be synced before it ends OK. */
+    CRAFT_PERSIST_MUST_SYNC = 1u << 5
 };
 
 /*
@@ -264,6 +317,9 @@ typedef struct craft_persist {
     craft_index first_index;    /* entries[0].index */
     const craft_entry *entries; /* borrowed until the ticket ends */
     size_t entries_len;
+    const craft_snapshot *snapshot; /* SNAPSHOT: borrowed until the ticket
+                                       ends, with its configuration */
+    craft_index keep_from;          /* COMPACT: the first entry to be kept */
 } craft_persist;
 
 /* Entries that left memory and are wanted back from the host's log. */

@@ -260,6 +260,8 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
         return false;
     }
     record->struct_size = (uint32_t)sizeof *record;
+    record->snapshot = NULL;
+    record->keep_from = 0;
     record->ticket = persist->next;
     record->term = node->standing.term;
     record->voted_for = node->election.voted_for;
