@@ -1,7 +1,6 @@
 #include "core/commit.h"
 
-/* What a majority holds durably, this server as far as its disk is. */
-static craft_index commit_reached(const struct craft_node *node)
+CRAFT_INTERNAL craft_index craft_commit_reached(const struct craft_node *node)
 {
     uint64_t reached[CRAFT_MEMBERS_MAX + 1];
     const struct craft_peers *peers = &node->peers;
@@ -32,7 +31,7 @@ CRAFT_HOT void craft_commit_settle(struct craft_node *node)
     index = CRAFT_LIKELY(peers->voters == 3 && peers->voters_len == 3)
                 ? craft_majority_of_3(durable, peers->slots[0].match_index,
                                       peers->slots[1].match_index)
-                : commit_reached(node);
+                : craft_commit_reached(node);
     /* "and log[N].term == currentTerm": otherwise Figure 3.7's server 5 could
      * still overwrite it. */
     if (index > node->commit_index &&

@@ -12,6 +12,9 @@
 
 #include "core/node.h"
 
+/* What a majority holds durably, this server as far as its disk is. */
+CRAFT_INTERNAL craft_index craft_commit_reached(const struct craft_node *node);
+
 /* Count, if this server leads. */
 CRAFT_HOT void craft_commit_settle(struct craft_node *node);
 

@@ -25,8 +25,7 @@ CRAFT_INTERNAL void craft_elect_restored(struct craft_node *node,
 
 /* ------------------------------------------------------------- campaigning */
 
-/* Are the term and the vote of now on the disk? */
-static bool vote_durable(const struct craft_node *node)
+CRAFT_INTERNAL bool craft_elect_vote_durable(const struct craft_node *node)
 {
     return node->persist.durable.term == node->standing.term &&
            node->persist.durable.voted_for == node->election.voted_for;
@@ -86,7 +85,8 @@ CRAFT_INTERNAL void craft_elect_elapse(struct craft_node *node, uint32_t ticks)
 
 CRAFT_INTERNAL bool craft_elect_tick(struct craft_node *node)
 {
-    if (node->standing.role == CRAFT_ROLE_CANDIDATE && !vote_durable(node)) {
+    if (node->standing.role == CRAFT_ROLE_CANDIDATE &&
+        !craft_elect_vote_durable(node)) {
         return false; /* its own disk is slow: a new term would not help */
     }
     return node->election.elapsed_ticks >= node->election.timeout_ticks &&
@@ -120,12 +120,8 @@ static bool vote_log_current(const struct craft_node *node,
     return vote->last_index >= node->log.last;
 }
 
-/*
- * Leads itself, or heard from a leader within the least election timeout. Not
- * against that leader itself: one that asks has lost its office, and its word
- * is the better one.
- */
-static bool leader_heard(const struct craft_node *node, craft_id from)
+CRAFT_INTERNAL bool craft_elect_leader_heard(const struct craft_node *node,
+                                             craft_id from)
 {
     return node->standing.leader != 0 && node->standing.leader != from &&
            (node->standing.role == CRAFT_ROLE_LEADER ||
@@ -138,11 +134,11 @@ CRAFT_INTERNAL bool craft_elect_sticks(const struct craft_node *node,
     if (message->kind == CRAFT_MESSAGE_VOTE) {
         return (node->config.flags & CRAFT_CONFIG_STICKY) != 0 &&
                (message->as.vote.flags & CRAFT_VOTE_TRANSFER) == 0 &&
-               leader_heard(node, message->from);
+               craft_elect_leader_heard(node, message->from);
     }
     /* A pre-vote is about nothing else. */
     return message->kind == CRAFT_MESSAGE_PRE_VOTE &&
-           leader_heard(node, message->from);
+           craft_elect_leader_heard(node, message->from);
 }
 
 static void answer(struct craft_node *node, const craft_message *message,
@@ -239,7 +235,7 @@ CRAFT_INTERNAL enum craft_tally craft_elect_tally(const struct craft_node *node)
     uint64_t granted = peers->granted & peers->voters;
     uint64_t refused = peers->refused & peers->voters;
     bool pre = node->standing.role == CRAFT_ROLE_PRE_CANDIDATE;
-    unsigned own = pre || vote_durable(node);
+    unsigned own = pre || craft_elect_vote_durable(node);
 
     CRAFT_ASSERT(peers->self_votes); /* or it would not have begun */
     CRAFT_ASSERT(pre || node->standing.role == CRAFT_ROLE_CANDIDATE);
@@ -284,7 +280,7 @@ static void vote_grant_derive(struct craft_node *node)
  */
 static bool vote_request_may(const struct craft_node *node)
 {
-    return node->peers.want_vote != 0 && vote_durable(node) &&
+    return node->peers.want_vote != 0 && craft_elect_vote_durable(node) &&
            node->persist.durable.match >= node->log.last;
 }
 
@@ -296,7 +292,7 @@ CRAFT_INTERNAL bool craft_elect_derive(struct craft_node *node)
         vote_request_derive(node, CRAFT_MESSAGE_PRE_VOTE);
         return true;
     }
-    if (node->election.grant_owed_to != 0 && vote_durable(node)) {
+    if (node->election.grant_owed_to != 0 && craft_elect_vote_durable(node)) {
         vote_grant_derive(node);
         return true;
     }

@@ -35,6 +35,17 @@ CRAFT_INTERNAL void craft_elect_restored(struct craft_node *node,
 /* May this server campaign? 0 or the reason. */
 CRAFT_INTERNAL int craft_elect_may_campaign(const struct craft_node *node);
 
+/* Are the term and the vote of now on the disk? */
+CRAFT_INTERNAL bool craft_elect_vote_durable(const struct craft_node *node);
+
+/*
+ * Leads itself, or heard from a leader within the least election timeout. Not
+ * against that leader itself: one that asks has lost its office, and its word
+ * is the better one.
+ */
+CRAFT_INTERNAL bool craft_elect_leader_heard(const struct craft_node *node,
+                                             craft_id from);
+
 /* Room for what winning appends: the no-op. 0, CRAFT_ERR_NOMEM. */
 CRAFT_INTERNAL int craft_elect_reserve(struct craft_node *node);
 CRAFT_INTERNAL bool craft_elect_reserved(const struct craft_node *node);

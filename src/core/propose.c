@@ -7,25 +7,25 @@
  * pushes back as a slow quorum does. A command is always taken when nothing
  * waits.
  */
-static bool over_limit_now(struct craft_node *node, size_t bytes)
+static bool over_limit_now(const struct craft_node *node, size_t bytes)
 {
-    uint64_t waiting;
+    uint64_t waiting = craft_log_bytes_after(&node->log, node->apply.index);
 
-    node->proposals.applied_end = craft_log_end(&node->log, node->apply.index);
-    waiting = node->log.end - node->proposals.applied_end;
     return waiting > 0 && waiting + bytes > node->config.uncommitted_bytes_max;
 }
 
 /* By what was applied when that was last looked up, before it is again. */
-static inline bool propose_over_limit(struct craft_node *node, size_t bytes)
+static inline bool propose_over_limit(const struct craft_node *node,
+                                      size_t bytes)
 {
     return CRAFT_UNLIKELY(node->log.end - node->proposals.applied_end + bytes >
                           node->config.uncommitted_bytes_max) &&
            over_limit_now(node, bytes);
 }
 
-CRAFT_HOT int craft_propose_check(struct craft_node *node, size_t commands,
-                                  size_t tokens, size_t data_len)
+CRAFT_HOT int craft_propose_check(const struct craft_node *node,
+                                  size_t commands, size_t tokens,
+                                  size_t data_len)
 {
     if (node->standing.role != CRAFT_ROLE_LEADER) {
         return CRAFT_ERR_NOT_LEADER;
@@ -104,6 +104,11 @@ CRAFT_HOT void craft_propose_append(struct craft_node *node, uint32_t kind,
      * it: the answer that tells so makes commit wait for the disk. */
     if (CRAFT_UNLIKELY(node->peers.voters == 0)) {
         craft_when_durable(node, CRAFT_SETTLE_COMMIT);
+    }
+    /* Looked up now and then, so that a check costs a subtraction. */
+    if (CRAFT_UNLIKELY(node->log.end - proposals->applied_end >
+                       node->config.uncommitted_bytes_max)) {
+        proposals->applied_end = craft_log_end(&node->log, node->apply.index);
     }
     node->peers.want_append = node->peers.all;
     craft_changed(node, CRAFT_FACT_LOG_GREW | CRAFT_FACT_PEER_WANTS);

@@ -16,8 +16,9 @@
 #include "core/node.h"
 
 /* May these be taken, of so much data in all? 0 or the reason; then room. */
-CRAFT_HOT int craft_propose_check(struct craft_node *node, size_t commands,
-                                  size_t tokens, size_t data_len);
+CRAFT_HOT int craft_propose_check(const struct craft_node *node,
+                                  size_t commands, size_t tokens,
+                                  size_t data_len);
 CRAFT_HOT int craft_propose_reserve(struct craft_node *node, size_t commands,
                                     size_t tokens, size_t space);
 

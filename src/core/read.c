@@ -105,8 +105,7 @@ CRAFT_INTERNAL int craft_read_reserve(struct craft_node *node)
     return reads_open(&node->reads) < node->reads.max ? 0 : queues_grow(node);
 }
 
-/* What may be read now, if this server leads; 0 = that is not known yet. */
-static craft_index index_now(const struct craft_node *node)
+CRAFT_INTERNAL craft_index craft_read_index_now(const struct craft_node *node)
 {
     return node->commit_index >= node->replication.first_of_term
                ? node->commit_index
@@ -121,7 +120,7 @@ CRAFT_INTERNAL void craft_read_take(struct craft_node *node, uint64_t token)
     if (node->standing.role == CRAFT_ROLE_LEADER) {
         /* Of the round under way, some answers may be older than this read. */
         reading.number = node->replication.round + 1;
-        reading.index = index_now(node);
+        reading.index = craft_read_index_now(node);
         craft_changed(node, CRAFT_FACT_READS);
     } else {
         reading.number = reads->next_question;
@@ -176,8 +175,7 @@ CRAFT_INTERNAL bool craft_read_wants_round(const struct craft_node *node)
     return false;
 }
 
-/* The latest round that a majority of voters has answered. */
-static uint64_t round_proven(const struct craft_node *node)
+CRAFT_INTERNAL uint64_t craft_read_round_proven(const struct craft_node *node)
 {
     uint64_t rounds[CRAFT_MEMBERS_MAX + 1];
     const struct craft_peers *peers = &node->peers;
@@ -233,10 +231,10 @@ CRAFT_INTERNAL void craft_read_settle(struct craft_node *node)
     uint64_t proven;
 
     if (node->standing.role != CRAFT_ROLE_LEADER || !anybody_waits(node) ||
-        index_now(node) == 0) {
+        craft_read_index_now(node) == 0) {
         return;
     }
-    proven = round_proven(node);
+    proven = craft_read_round_proven(node);
     settle_peers(node, proven);
     if (node->reads.failed == 0) {
         confirm(node, proven, node->commit_index);
@@ -258,7 +256,7 @@ CRAFT_INTERNAL void craft_read_on_request(struct craft_node *node,
     peer = &node->peers.slots[slot];
     peer->read_question = message->as.read.question;
     peer->read_round = node->replication.round + 1;
-    peer->read_index = index_now(node);
+    peer->read_index = craft_read_index_now(node);
     node->peers.reading |= (uint64_t)1 << slot;
     node->peers.answer_read &= ~((uint64_t)1 << slot);
     craft_changed(node, CRAFT_FACT_READS);

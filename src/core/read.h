@@ -38,6 +38,12 @@ CRAFT_INTERNAL uint32_t craft_read_due(const struct craft_node *node);
 /* Does a read wait for a round that has not begun? */
 CRAFT_INTERNAL bool craft_read_wants_round(const struct craft_node *node);
 
+/* What may be read now, if this server leads; 0 = that is not known yet. */
+CRAFT_INTERNAL craft_index craft_read_index_now(const struct craft_node *node);
+
+/* The latest round that a majority of voters has answered. */
+CRAFT_INTERNAL uint64_t craft_read_round_proven(const struct craft_node *node);
+
 /* What the rounds answered so far prove, of a leader. */
 CRAFT_INTERNAL void craft_read_settle(struct craft_node *node);
 

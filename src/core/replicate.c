@@ -232,16 +232,6 @@ CRAFT_INTERNAL int craft_replicate_unreachable(struct craft_node *node,
 
 /* ----------------------------------------------------------------- effects */
 
-static bool peer_has_room(const struct craft_node *node,
-                          const struct craft_peer *peer)
-{
-    if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE)) {
-        return peer->paused == 0;
-    }
-    return craft_peer_inflight(peer) < node->config.inflight_max &&
-           craft_peer_inflight_bytes(peer) < node->config.inflight_bytes_max;
-}
-
 static size_t append_bytes_max(const struct craft_node *node,
                                const struct craft_peer *peer)
 {
@@ -293,7 +283,7 @@ static size_t entries_choose(struct craft_node *node, uint32_t slot,
     craft_index next = peer->next_index;
     craft_index last;
 
-    if (next > node->log.last || !peer_has_room(node, peer)) {
+    if (next > node->log.last || !craft_replicate_has_room(node, peer)) {
         return 0;
     }
     if (CRAFT_UNLIKELY(next < node->log.first)) {
@@ -340,7 +330,8 @@ static bool peer_advance(struct craft_node *node, struct craft_peer *peer,
     peer->next_index += entries_len;
     craft_peer_sent(peer, peer->next_index - 1,
                     entries_bytes(node, entries, entries_len));
-    return peer->next_index <= node->log.last && peer_has_room(node, peer);
+    return peer->next_index <= node->log.last &&
+           craft_replicate_has_room(node, peer);
 }
 
 static void append_fill(struct craft_node *node, const struct craft_peer *peer,

@@ -39,6 +39,17 @@ CRAFT_INTERNAL void craft_replicate_on_reply(struct craft_node *node,
 CRAFT_INTERNAL int craft_replicate_unreachable(struct craft_node *node,
                                                craft_id id);
 
+/* May entries be sent to the peer now? */
+static inline bool craft_replicate_has_room(const struct craft_node *node,
+                                            const struct craft_peer *peer)
+{
+    if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE)) {
+        return peer->paused == 0;
+    }
+    return craft_peer_inflight(peer) < node->config.inflight_max &&
+           craft_peer_inflight_bytes(peer) < node->config.inflight_bytes_max;
+}
+
 /* The next append into the outbox; false when there is none. */
 CRAFT_INTERNAL bool craft_replicate_derive(struct craft_node *node);
 
