@@ -44,4 +44,7 @@
 #include "api/look.c"
 #include "api/node.c"
 #include "api/receive_bytes.c"
+#include "session/image.c"
+#include "session/session.c"
+#include "session/table.c"
 /* clang-format on */

@@ -36,11 +36,13 @@ SAMPLE=8
 
 core_checks="unit scenario paper fuzz oom explore random sim"
 wal_checks="wal fuzz" # nothing else sees src/wal
+session_checks=session
 
 check_unit() { programs unit; }
 check_paper() { programs paper; }
 check_oom() { programs oom; }
 check_wal() { programs wal; }
+check_session() { programs session; }
 
 check_fuzz() {
     for target in decode receive api wal; do
@@ -175,6 +177,8 @@ in_words() {
 checks_of() {
     if grep -q '^+++ b/src/wal/' "$patches/$name.patch"; then
         candidates=$wal_checks
+    elif grep -q '^+++ b/src/session/' "$patches/$name.patch"; then
+        candidates=$session_checks
     else
         candidates=$core_checks
     fi

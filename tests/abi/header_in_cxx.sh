@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# The public header alone, in the standards it promises; and in C++: it compiles
+# The public headers alone, in the standards they promise; and in C++: it compiles
 # without a warning, the records have the layout that C gives them, and a
 # program that links the library runs a node.
 
@@ -16,6 +16,7 @@ trap 'rm -rf "$dir"' EXIT
 
 cat >"$dir/node.cpp" <<'END'
 #include "craft.h"
+#include "craft/session.h"
 
 #include <cstddef>
 #include <cstdio>
@@ -104,9 +105,11 @@ END
 
 # Strict and of its own standard, as a stranger's build would be.
 for standard in c99 c11 c17; do
-    printf '#include "craft.h"\nextern int nothing;\n' >"$dir/alone.c"
-    cc -std=$standard -Wall -Wextra -Wpedantic -Werror -fsyntax-only \
-        -I"$root/include" "$dir/alone.c"
+    for header in craft.h craft/session.h; do
+        printf '#include "%s"\nextern int nothing;\n' $header >"$dir/alone.c"
+        cc -std=$standard -Wall -Wextra -Wpedantic -Werror -fsyntax-only \
+            -I"$root/include" "$dir/alone.c"
+    done
 done
 cc -std=c99 -I"$root/include" "$dir/sizes.c" -o "$dir/sizes"
 sizes=$("$dir/sizes")

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "craft.h"
+#include "craft/session.h"
 
 #define IS(expression, value)                                                  \
     _Static_assert((expression) == (value), #expression " is " #value)
@@ -163,6 +164,12 @@ IS(CRAFT_STATUS_VOTER, 16);
 
 IS(CRAFT_PROGRESS_PROBE, 0);
 IS(CRAFT_PROGRESS_REPLICATE, 1);
+
+IS(CRAFT_SESSION_NEW, 0);
+IS(CRAFT_SESSION_REPEATED, 1);
+IS(CRAFT_SESSION_FORGOTTEN, 2);
+IS(CRAFT_SESSION_ENDED, 3);
+IS(CRAFT_SESSION_FULL, 4);
 
 IS(CRAFT_ADDRESS_LEN_MAX, 255);
 IS(CRAFT_MEMBERS_MAX, 64);
