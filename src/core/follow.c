@@ -404,6 +404,7 @@ CRAFT_INTERNAL bool craft_follow_derive(struct craft_node *node)
     reply->reserved = 0;
     if (CRAFT_UNLIKELY(following->rejection_owed)) {
         following->rejection_owed = false;
+        following->reply_owed = false; /* it tells presence and round, too */
         rejection_fill(node, reply);
         return true;
     }

@@ -1,6 +1,6 @@
 #include "core/replicate.h"
 
-/* A question is repeated at every heartbeat, so it is to be small. */
+/* A question may be asked at every heartbeat, so it is to be small. */
 #define PROBE_BYTES_MAX 16384u
 
 CRAFT_INTERNAL void craft_replicate_begin(struct craft_node *node)
@@ -46,7 +46,7 @@ CRAFT_INTERNAL void craft_replicate_tick(struct craft_node *node)
     node->replication.elapsed_ticks = 0;
     craft_replicate_round(node);
     for (uint32_t i = 0; i < node->peers.len; i++) {
-        node->peers.slots[i].paused = 0; /* the question may be lost */
+        craft_peer_beat(&node->peers.slots[i]); /* the question may be lost */
     }
 }
 
@@ -203,6 +203,10 @@ CRAFT_INTERNAL void craft_replicate_on_reply(struct craft_node *node,
             craft_changed(node, CRAFT_FACT_READS);
         }
     }
+    if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE) &&
+        craft_peer_spoke(peer)) {
+        peer_wants(node, slot);
+    }
     if (CRAFT_UNLIKELY(reply->rejected != 0)) {
         reply_rejected(node, slot, reply);
     } else {
@@ -225,7 +229,7 @@ CRAFT_INTERNAL int craft_replicate_unreachable(struct craft_node *node,
             peer_turned(node, slot);
         }
         craft_peer_probe(peer, peer->match_index + 1);
-        peer->paused = 1; /* the next heartbeat asks */
+        peer->asked = CRAFT_ASKED_IN_VAIN; /* a heartbeat looks for it */
     }
     return 0;
 }
@@ -321,7 +325,9 @@ static bool peer_advance(struct craft_node *node, struct craft_peer *peer,
                          const craft_entry *entries, size_t entries_len)
 {
     if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE)) {
-        peer->paused = 1;
+        if (entries_len > 0) {
+            peer->asked = CRAFT_ASKED;
+        }
         return false;
     }
     if (entries_len == 0) {

@@ -7,9 +7,10 @@
  * delivery from the log as it is then.
  *
  * A probing peer gets one small append at a time, from where the logs may
- * agree; a heartbeat repeats the question. A replicating one gets
- * entries as they come, within windows of messages and bytes; a heartbeat
- * stands behind the last entry sent, so that a lost one is noticed.
+ * agree; a heartbeat repeats the question, without entries as long as nothing
+ * is heard. A replicating one gets entries as they come, within windows of
+ * messages and bytes; a heartbeat stands behind the last entry sent, so that a
+ * lost one is noticed.
  */
 #ifndef CRAFT_CORE_REPLICATE_H
 #define CRAFT_CORE_REPLICATE_H
@@ -44,7 +45,7 @@ static inline bool craft_replicate_has_room(const struct craft_node *node,
                                             const struct craft_peer *peer)
 {
     if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE)) {
-        return peer->paused == 0;
+        return peer->asked == CRAFT_ASKED_NOT;
     }
     return craft_peer_inflight(peer) < node->config.inflight_max &&
            craft_peer_inflight_bytes(peer) < node->config.inflight_bytes_max;

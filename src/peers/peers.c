@@ -214,7 +214,7 @@ CRAFT_INTERNAL void craft_peer_probe(struct craft_peer *peer,
 {
     CRAFT_ASSERT(next_index > peer->match_index);
     peer->progress = CRAFT_PROGRESS_PROBE;
-    peer->paused = 0;
+    peer->asked = CRAFT_ASKED_NOT;
     peer->next_index = next_index;
     peer->mark = 0;
     peer->older = 0;

@@ -14,6 +14,17 @@
 
 #include "members/members.h"
 
+/*
+ * A probing peer gets entries once in a heartbeat at most, and only while it
+ * says something: one that is dead costs empty heartbeats and nothing else.
+ */
+enum craft_asked {
+    CRAFT_ASKED_NOT = 0,    /* one small append may leave */
+    CRAFT_ASKED = 1,        /* it has left, and nothing was heard since */
+    CRAFT_ASKED_HEARD = 2,  /* something was: again with the next heartbeat */
+    CRAFT_ASKED_IN_VAIN = 3 /* nothing for a heartbeat: empty ones until then */
+};
+
 struct craft_peer {
     craft_id id;
     craft_index match_index; /* durable there and equal to this log */
@@ -38,7 +49,7 @@ struct craft_peer {
     uint32_t silent_ticks; /* since it was last heard */
     uint8_t role;          /* enum craft_member_role */
     uint8_t progress;      /* enum craft_progress */
-    uint8_t paused;        /* probe: one append is under way */
+    uint8_t asked;         /* enum craft_asked, while it probes */
     uint8_t reserved;
 };
 
@@ -173,6 +184,28 @@ static inline void craft_peer_acknowledged(struct craft_peer *peer)
     peer->mark = peer->next_index - 1;
     peer->newer = 0;
     peer->newer_bytes = 0;
+}
+
+/* A heartbeat is about to leave. */
+static inline void craft_peer_beat(struct craft_peer *peer)
+{
+    if (CRAFT_UNLIKELY(peer->asked != CRAFT_ASKED_NOT)) {
+        peer->asked = peer->asked == CRAFT_ASKED_HEARD ? CRAFT_ASKED_NOT
+                                                       : CRAFT_ASKED_IN_VAIN;
+    }
+}
+
+/* A probing peer said something, whatever: may it be asked at once? */
+static inline bool craft_peer_spoke(struct craft_peer *peer)
+{
+    if (peer->asked == CRAFT_ASKED_IN_VAIN) {
+        peer->asked = CRAFT_ASKED_NOT;
+        return true;
+    }
+    if (peer->asked == CRAFT_ASKED) {
+        peer->asked = CRAFT_ASKED_HEARD;
+    }
+    return false;
 }
 
 /* Begin again behind the match, one append at a time. */

@@ -202,7 +202,7 @@ told 'election safety'
 
 # The same for the search itself, of a sound core (the edit changes nothing): a
 # digest that forgets a fact of the nodes.
-sed '/mix(sum, peer->next_index)/d' "$here/facts.c" >"$scratch/facts.c"
+sed '/mix(sum, names\[node->standing.leader\])/d' "$here/facts.c" >"$scratch/facts.c"
 compile -I"$CRAFT_SOURCE_DIR/src" -I"$here" -c -o "$scratch/objects/facts.o" \
     "$scratch/facts.c" || exit 1
 control forgotten_fact craft_all.c 's/^#define/#define /' \

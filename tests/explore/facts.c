@@ -180,7 +180,7 @@ static uint64_t add_peer(uint64_t sum, const struct craft_peer *peer)
     if (options.steady) {
         sum = mix(sum, peer->silent_ticks);
     }
-    return mix(sum, (uint64_t)peer->progress << 8 | peer->paused);
+    return mix(sum, (uint64_t)peer->progress << 8 | peer->asked);
 }
 
 static uint64_t peer_bits(const struct craft_peers *peers, uint32_t slot)

@@ -47,7 +47,7 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
         sum = add(sum, peer->silent_ticks);
         sum = add(sum, peer->role);
         sum = add(sum, peer->progress);
-        sum = add(sum, peer->paused);
+        sum = add(sum, peer->asked);
     }
     sum = add(sum, peers->voters);
     sum = add(sum, peers->voters_len);

@@ -384,7 +384,7 @@ static void a_leadership_begins_with_nothing_known(void **state)
         craft_peer_sent(&f.peers.slots[i], 8, 100);
         craft_peer_sent(&f.peers.slots[i], 8, 100);
         f.peers.slots[i].progress = CRAFT_PROGRESS_REPLICATE;
-        f.peers.slots[i].paused = 1;
+        f.peers.slots[i].asked = 1;
     }
     craft_peers_lead(&f.peers, 7);
     for (uint32_t i = 0; i < 2; i++) {
@@ -395,7 +395,7 @@ static void a_leadership_begins_with_nothing_known(void **state)
         assert_int_equal(slot->round, 0);
         assert_int_equal(slot->silent_ticks, 0);
         assert_int_equal(slot->progress, CRAFT_PROGRESS_PROBE);
-        assert_int_equal(slot->paused, 0);
+        assert_int_equal(slot->asked, 0);
         assert_int_equal(craft_peer_inflight(slot), 0);
         assert_int_equal(craft_peer_inflight_bytes(slot), 0);
     }
@@ -410,11 +410,11 @@ static void replicating_begins_behind_the_match_with_an_empty_window(void **s)
     peer.match_index = 4;
     peer.next_index = 20;
     craft_peer_sent(&peer, 19, 1000);
-    peer.paused = 1;
+    peer.asked = 1;
     craft_peer_replicate(&peer);
     assert_int_equal(peer.progress, CRAFT_PROGRESS_REPLICATE);
     assert_int_equal(peer.next_index, 5);
-    assert_int_equal(peer.paused, 0);
+    assert_int_equal(peer.asked, 0);
     assert_int_equal(craft_peer_inflight(&peer), 0);
     assert_int_equal(craft_peer_inflight_bytes(&peer), 0);
 }

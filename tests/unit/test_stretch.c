@@ -166,10 +166,9 @@ static void a_large_entry_that_was_read_back_is_sent_alone(void **state)
     assert_int_equal(craft_peer_unreachable(rig->node, 3), 0);
     rig_run(rig);
     (void)rig_told(rig);
-    for (int i = 0; i < 2; i++) { /* the first one reads it back */
-        assert_int_equal(craft_tick(rig->node, 1), 0);
-        rig_run(rig);
-    }
+    assert_int_equal(craft_tick(rig->node, 1), 0);
+    assert_int_equal(rig_acknowledge(rig, 3, 2), 0); /* it is there again */
+    rig_run(rig);
     told = rig_told(rig);
     assert_non_null(strstr(told, "1 -> 3 append t2 prev=2@2 commit=22 [3@2"));
     assert_null(strstr(told, " 4@2"));
