@@ -109,12 +109,65 @@ CRAFT_API const craft_wal_files *craft_wal_files_posix(void);
 /* ------------------------------------------------------------ life, report */
 
 /* See craft_wal_options_init() for the defaults, here in brackets. */
+/*
+ * One record as it stands in the files. Which fields have a meaning is told by
+ * flags; the others are 0.
+ */
+typedef struct craft_wal_item {
+    uint32_t struct_size;
+    uint32_t flags;    /* enum craft_wal_item_flags */
+    uint64_t sequence; /* of its segment */
+    uint64_t offset;   /* in the segment */
+    uint64_t length;   /* bytes, its header too */
+    uint64_t group;
+    craft_term term;           /* BEGIN, STATE */
+    craft_id voted_for;        /* BEGIN, STATE */
+    craft_index commit_hint;   /* BEGIN, STATE */
+    craft_index last_index;    /* BEGIN: of the segments before */
+    craft_index truncate_from; /* TRUNCATE */
+    craft_index first_index;   /* ENTRIES */
+    uint64_t entries_len;      /* ENTRIES */
+    craft_term first_term;     /* ENTRIES: of the first */
+    craft_term last_term;      /* ENTRIES: of the last */
+} craft_wal_item;
+
+enum craft_wal_item_flags {
+    CRAFT_WAL_ITEM_STATE = 1u << 0,    /* term, voted_for, commit_hint */
+    CRAFT_WAL_ITEM_TRUNCATE = 1u << 1, /* entries >= truncate_from go */
+    CRAFT_WAL_ITEM_ENTRIES = 1u << 2,  /* entries follow the last one */
+    CRAFT_WAL_ITEM_BEGIN = 1u << 3,    /* first of a segment: all so far */
+    CRAFT_WAL_ITEM_SEAL = 1u << 4,     /* last of a segment */
+    CRAFT_WAL_ITEM_LIFE = 1u << 5      /* first since the store was opened */
+};
+
+/* Sees every intact record in order while a store is opened; what it is given
+ * is borrowed for that call. */
+typedef struct craft_wal_visitor {
+    uint32_t struct_size;
+    uint32_t reserved; /* 0 */
+    void *ctx;         /* first argument of both */
+    void (*record)(void *ctx, const craft_wal_item *item);
+    /* Each entry of that record; NULL: not interested. */
+    void (*entry)(void *ctx, const craft_entry *entry);
+} craft_wal_visitor;
+
+enum craft_wal_option_flags {
+    /* Look and change nothing: no lock is taken, so that another process may
+       have the store open and go on writing. What is read is the log as it
+       was found by craft_wal_open(). */
+    CRAFT_WAL_READ_ONLY = 1u << 0,
+    /* With READ_ONLY: also open a damaged store, up to the damage. The report
+       has the error that would have been returned. */
+    CRAFT_WAL_SALVAGE = 1u << 1
+};
+
 typedef struct craft_wal_options {
     uint32_t struct_size;
-    uint32_t reserved;            /* 0 */
+    uint32_t flags;               /* enum craft_wal_option_flags [0] */
     const char *directory;        /* made if missing; its parent must be there;
                                   required; at most 3840 bytes */
-    uint64_t group;               /* stands in every record [0] */
+    uint64_t group;               /* stands in every record [0]; read only:
+                                     not looked at */
     uint64_t segment_bytes;       /* of one file, preallocated and zero-filled;
                                   a multiple of 4096 [64 MiB]. A record that
                                   does not fit gets a larger file */
@@ -122,6 +175,8 @@ typedef struct craft_wal_options {
     void *files_ctx;              /* first argument of every file call */
     craft_allocator allocator;    /* realloc NULL: the C library's; called by
                                      several threads */
+    const craft_wal_visitor *visitor; /* NULL: nobody looks; borrowed for
+                                         craft_wal_open() */
 } craft_wal_options;
 
 enum craft_wal_report_flags {
@@ -160,6 +215,10 @@ CRAFT_API void craft_wal_options_init(craft_wal_options *options,
  * On return 0 everything that can be read is durable, a torn tail is cut off
  * on the disk too, and the next segment is not made yet: craft_wal_wants().
  *
+ * Read only, nothing of that is done. Whoever has the store open may be
+ * writing: a torn tail is then what was not synced yet, and what was read may
+ * still be lost in a crash. Calls that write return CRAFT_WAL_ERR_INVALID.
+ *
  * @param options  borrowed for this call, except the table and its context,
  *                 which are borrowed until craft_wal_close()
  * @param wal_out  the store, to be ended by craft_wal_close(); NULL on errors
@@ -170,7 +229,8 @@ CRAFT_API void craft_wal_options_init(craft_wal_options *options,
  *   CRAFT_WAL_ERR_INVALID  an option out of range: mend it
  *   CRAFT_WAL_ERR_NOMEM    nothing was changed
  *   CRAFT_WAL_ERR_LOCKED   another process has it open: end that one
- *   CRAFT_WAL_ERR_IO       a file call failed: see report
+ *   CRAFT_WAL_ERR_IO       a file call failed: see report; read only: also if
+ *                          there is no store
  *   CRAFT_WAL_ERR_NOSPACE  a new store needs segment_bytes and 8 KiB
  *   CRAFT_WAL_ERR_DAMAGED  what was synced is gone or changed: put the file
  *                          back. An empty directory under the same id is no

@@ -447,7 +447,7 @@ int craft_wal_append(craft_wal *wal, const craft_persist *records,
     size_t appended = 0;
     int rv;
 
-    if (wal == NULL || (records == NULL && records_len > 0)) {
+    if (wal == NULL || wal->read_only || (records == NULL && records_len > 0)) {
         rv = CRAFT_WAL_ERR_INVALID;
     } else {
         rv = append(wal, records, records_len, &appended);
@@ -463,7 +463,7 @@ int craft_wal_sync(craft_wal *wal)
     struct craft_wal_active *active;
     unsigned wants = CRAFT_WAL_WANTS_MARK;
 
-    if (wal == NULL) {
+    if (wal == NULL || wal->read_only) {
         return CRAFT_WAL_ERR_INVALID;
     }
     if (atomic_load(&wal->failed) != 0) {

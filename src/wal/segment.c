@@ -212,8 +212,8 @@ int craft_wal_store_load(struct craft_wal *wal, int *found_out)
 {
     uint8_t slot[CRAFT_WAL_MARK_LEN];
     struct craft_wal_mark mark;
-    int rv =
-        craft_wal_file_open(wal, &wal->store_file, STORE, CRAFT_WAL_OPEN_WRITE);
+    int rv = craft_wal_file_open(wal, &wal->store_file, STORE,
+                                 wal->read_only ? 0 : CRAFT_WAL_OPEN_WRITE);
 
     *found_out = 0;
     for (uint32_t i = 0; rv == 0 && i < SLOTS; i++) {
@@ -238,7 +238,7 @@ int craft_wal_prepare(craft_wal *wal)
     int begun;
     int rv = 0;
 
-    if (wal == NULL) {
+    if (wal == NULL || wal->read_only) {
         return CRAFT_WAL_ERR_INVALID;
     }
     if (atomic_load(&wal->failed) != 0) {
@@ -292,7 +292,7 @@ int craft_wal_mark(craft_wal *wal)
     struct craft_wal_mark mark;
     int rv = 0;
 
-    if (wal == NULL) {
+    if (wal == NULL || wal->read_only) {
         return CRAFT_WAL_ERR_INVALID;
     }
     if (atomic_load(&wal->failed) != 0) {

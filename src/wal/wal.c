@@ -211,12 +211,26 @@ void craft_wal_options_init(craft_wal_options *options, size_t struct_size)
     }
 }
 
+static int flags_valid(uint32_t flags)
+{
+    return flags == 0 || flags == CRAFT_WAL_READ_ONLY ||
+           flags == (CRAFT_WAL_READ_ONLY | CRAFT_WAL_SALVAGE);
+}
+
+static int visitor_valid(const craft_wal_visitor *visitor)
+{
+    return visitor == NULL ||
+           (visitor->struct_size == sizeof *visitor && visitor->reserved == 0 &&
+            visitor->record != NULL);
+}
+
 static int options_valid(const craft_wal_options *options)
 {
     size_t len;
 
     if (options == NULL || options->struct_size != sizeof *options ||
-        options->reserved != 0 || options->directory == NULL) {
+        options->directory == NULL || !flags_valid(options->flags) ||
+        !visitor_valid(options->visitor)) {
         return 0;
     }
     len = strlen(options->directory);
@@ -248,6 +262,7 @@ static struct craft_wal *wal_new(const craft_wal_options *options)
     wal->files_ctx = options->files_ctx;
     memcpy(wal->directory, options->directory, strlen(options->directory) + 1);
     wal->group = options->group;
+    wal->read_only = (options->flags & CRAFT_WAL_READ_ONLY) != 0;
     wal->segment_bytes = (uint32_t)options->segment_bytes;
     wal->lock_handle = CRAFT_WAL_NO_FILE;
     wal->active.file.handle = CRAFT_WAL_NO_FILE;
@@ -319,6 +334,31 @@ static int directory_take(struct craft_wal *wal)
     return craft_wal_complain(wal, &problem);
 }
 
+static int open_store(struct craft_wal *wal, const craft_wal_visitor *visitor,
+                      craft_wal_report *found)
+{
+    int rv;
+
+    memset(found, 0, sizeof *found);
+    if (wal->read_only) {
+        rv = craft_wal_look(wal, visitor, found);
+    } else {
+        rv = directory_take(wal);
+        if (rv == 0) {
+            rv = craft_wal_recover(wal, visitor, found);
+        }
+    }
+    if (rv != 0) {
+        *found = wal->shared.report;
+        found->error = rv;
+    }
+    if (rv == CRAFT_WAL_ERR_NOMEM) {
+        (void)snprintf(found->text, sizeof found->text, "%s",
+                       craft_wal_strerror(rv));
+    }
+    return rv;
+}
+
 int craft_wal_open(const craft_wal_options *options, craft_wal **wal_out,
                    craft_wal_report *report)
 {
@@ -336,23 +376,12 @@ int craft_wal_open(const craft_wal_options *options, craft_wal **wal_out,
     if (wal == NULL) {
         return CRAFT_WAL_ERR_NOMEM;
     }
-    memset(&found, 0, sizeof found);
-    rv = directory_take(wal);
-    if (rv == 0) {
-        rv = craft_wal_recover(wal, &found);
-    }
-    if (rv != 0) {
-        found = wal->shared.report;
-        found.error = rv;
-        if (rv == CRAFT_WAL_ERR_NOMEM) {
-            (void)snprintf(found.text, sizeof found.text, "%s",
-                           craft_wal_strerror(rv));
-        }
-    }
+    rv = open_store(wal, options->visitor, &found);
     if (report != NULL) {
         (void)report_copy(report, &found);
     }
-    if (rv != 0) {
+    if (rv != 0 && (rv == CRAFT_WAL_ERR_NOMEM ||
+                    (options->flags & CRAFT_WAL_SALVAGE) == 0)) {
         wal_free(wal);
         return rv;
     }
@@ -367,8 +396,8 @@ int craft_wal_close(craft_wal *wal)
     if (wal == NULL) {
         return 0;
     }
-    rv = craft_wal_sync(wal);
-    if (rv == 0) {
+    rv = wal->read_only ? 0 : craft_wal_sync(wal);
+    if (rv == 0 && !wal->read_only) {
         /* A mark that cannot be written costs certainty, not data. */
         (void)craft_wal_mark(wal);
     }

@@ -113,6 +113,7 @@ struct craft_wal {
     uint64_t store_id;
     uint64_t life; /* drawn when the store was opened */
     uint32_t segment_bytes;
+    int read_only; /* no lock, no writing: the files may be another's */
     int lock_handle;
     atomic_int failed; /* 0, or the error that made it so */
     atomic_uint wants; /* enum craft_wal_wants_flags */
@@ -259,8 +260,16 @@ int craft_wal_window_record(struct craft_wal *wal,
 
 /* ----------------------------------------------------- recovery (recover.c) */
 
-/* Read and check everything, then cut off a torn tail. */
-int craft_wal_recover(struct craft_wal *wal, craft_wal_report *report);
+/* Read and check everything, then cut off a torn tail. visitor may be NULL. */
+int craft_wal_recover(struct craft_wal *wal, const craft_wal_visitor *visitor,
+                      craft_wal_report *report);
+
+/* ----------------------------------------------------------- look (look.c) */
+
+/* Read and check everything, and leave it alone. On an error what is intact
+ * before it can be read. */
+int craft_wal_look(struct craft_wal *wal, const craft_wal_visitor *visitor,
+                   craft_wal_report *report);
 
 /* -------------------------------------------------------- append (append.c) */
 

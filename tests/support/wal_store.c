@@ -65,7 +65,7 @@ static uint64_t model_digest(const struct wal_model *model)
 }
 
 /* The same of what the store gives back; 0 when it gives an error. */
-static uint64_t store_digest(struct wal_store *store)
+static uint64_t store_digest(craft_wal *wal)
 {
     static uint8_t data[2 * ENTRY_LEN_MAX];
     craft_entry entries[7];
@@ -79,11 +79,11 @@ static uint64_t store_digest(struct wal_store *store)
     uint64_t digest;
     int rv;
 
-    if (craft_wal_read_state(store->wal, &restore) < 0) {
+    if (craft_wal_read_state(wal, &restore) < 0) {
         return 0;
     }
     digest = hash_head(restore.term, restore.voted_for, restore.commit_hint);
-    while ((rv = craft_wal_read(store->wal, next, &batch)) == 0) {
+    while ((rv = craft_wal_read(wal, next, &batch)) == 0) {
         for (size_t i = 0; i < batch.entries_len; i++) {
             if (entries[i].index != next + i) {
                 return 0;
@@ -347,12 +347,12 @@ int wal_store_step(struct wal_store *store)
 
 int wal_store_equal(struct wal_store *store)
 {
-    return store_digest(store) == model_digest(&store->model);
+    return store_digest(store->wal) == model_digest(&store->model);
 }
 
 int wal_store_matches(struct wal_store *store)
 {
-    uint64_t digest = store_digest(store);
+    uint64_t digest = store_digest(store->wal);
     size_t at = store->states_len;
 
     while (at > store->synced) {
@@ -361,6 +361,18 @@ int wal_store_matches(struct wal_store *store)
             store->model = store->states[at];
             store->states_len = at + 1;
             store->synced = at;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int wal_store_holds(const struct wal_store *store, craft_wal *wal, size_t from)
+{
+    uint64_t digest = store_digest(wal);
+
+    for (size_t at = store->states_len; at > from; at--) {
+        if (model_digest(&store->states[at - 1]) == digest) {
             return 1;
         }
     }

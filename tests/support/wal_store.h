@@ -80,6 +80,9 @@ int wal_store_step(struct wal_store *store);
 int wal_store_matches(struct wal_store *store);
 /* Whether it is in exactly the model's state. */
 int wal_store_equal(struct wal_store *store);
+/* Whether another opening of the same files has the state after record `from`
+ * or a later one. */
+int wal_store_holds(const struct wal_store *store, craft_wal *wal, size_t from);
 /* Forget all states but the present one, which is synced. */
 void wal_store_forget(struct wal_store *store);
 

@@ -37,6 +37,7 @@ static void options_of_any_size_begin_as_defaults(void **state)
 static void options_of_another_version_are_refused(void **state)
 {
     craft_wal_files other = *memory_files_table();
+    craft_wal_visitor visitor = {.struct_size = sizeof visitor};
     char directory[5000];
     struct wal_store store;
 
@@ -47,9 +48,14 @@ static void options_of_another_version_are_refused(void **state)
     store.options.struct_size = 8;
     assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_INVALID);
     store.options.struct_size = sizeof store.options;
-    store.options.reserved = 1;
+    store.options.flags = 1u << 2;
     assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_INVALID);
-    store.options.reserved = 0;
+    store.options.flags = CRAFT_WAL_SALVAGE; /* never to write to it */
+    assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_INVALID);
+    store.options.flags = 0;
+    store.options.visitor = &visitor;
+    assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_INVALID);
+    store.options.visitor = NULL;
     other.struct_size = 8;
     store.options.files = &other;
     assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_INVALID);

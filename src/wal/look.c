@@ -1,0 +1,84 @@
+/*
+ * A store opened to be looked at. It may be in use: whoever writes it neither
+ * knows nor waits. What looks like damage may then be a batch of which only
+ * some was written when it was read, or a file that came or went since the
+ * directory was listed. All that is gone in the next look, because what was
+ * called synced by then is whole: so only what is wrong in the same place
+ * twice is damage.
+ */
+#include <errno.h>
+
+#include "wal/scan.h"
+
+#define LOOKS_MAX 16
+
+static int not_there(struct craft_wal *wal)
+{
+    struct craft_wal_problem problem = {
+        .error = CRAFT_WAL_ERR_IO,
+        .system_error = ENOENT,
+        .what = "there is no store",
+        .remedy = "name the directory that has its segments",
+    };
+
+    return craft_wal_complain(wal, &problem);
+}
+
+static int look(struct craft_wal_scan *scan)
+{
+    int rv = craft_wal_scan_find(scan);
+
+    if (rv == 0) {
+        return scan->has_store ? 0 : not_there(scan->wal);
+    }
+    return rv == 1 ? craft_wal_scan_log(scan) : rv;
+}
+
+static int same_place(const craft_wal_report *a, const craft_wal_report *b)
+{
+    return a->error == b->error && a->offset == b->offset &&
+           strcmp(a->file, b->file) == 0;
+}
+
+static void adopt(const struct craft_wal_scan *scan)
+{
+    struct craft_wal_shared *shared = &scan->wal->shared;
+
+    shared->sequence = scan->current.sequence;
+    shared->end = scan->current.end;
+    shared->size = (uint32_t)scan->current.header.segment_bytes;
+    shared->prepared = scan->next.file.handle != CRAFT_WAL_NO_FILE;
+    shared->durable.last_index = shared->state.last_index;
+}
+
+int craft_wal_look(struct craft_wal *wal, const craft_wal_visitor *visitor,
+                   craft_wal_report *report)
+{
+    const struct craft_wal_tail *tail;
+    struct craft_wal_scan scan;
+    craft_wal_report before;
+    int looks = 1;
+    int rv;
+
+    craft_wal_scan_begin(&scan, wal, visitor);
+    rv = look(&scan);
+    memset(&before, 0, sizeof before);
+    while (rv != 0 && rv != CRAFT_WAL_ERR_NOMEM && looks < LOOKS_MAX &&
+           !same_place(&before, &wal->shared.report)) {
+        before = wal->shared.report;
+        craft_wal_scan_again(&scan);
+        rv = look(&scan);
+        looks++;
+    }
+    tail = &scan.current_tail;
+    if (rv == 0 && tail->dirty_end > 0) {
+        craft_wal_scan_report_torn(report, &scan.current, tail,
+                                   "follow the last record");
+    } else if (rv == 0 && scan.next_tail.dirty_end > 0) {
+        craft_wal_scan_report_torn(report, &scan.next, &scan.next_tail,
+                                   "follow the last record");
+    }
+    adopt(&scan);
+    craft_wal_scan_end(&scan);
+    return rv;
+}

@@ -1,0 +1,662 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wal/scan.h"
+
+/* ---------------------------------------------------------------- reports */
+
+static int damaged(struct craft_wal_scan *scan,
+                   const struct craft_wal_segment *segment, uint64_t offset,
+                   const char *what)
+{
+    struct craft_wal_problem problem = {
+        .error = CRAFT_WAL_ERR_DAMAGED,
+        .file = segment->file.name,
+        .offset = offset,
+        .index = scan->wal->shared.state.last_index + 1,
+        .what = what,
+        .remedy = CRAFT_WAL_RESTORE_FILE,
+    };
+
+    return craft_wal_complain(scan->wal, &problem);
+}
+
+static int missing(struct craft_wal_scan *scan, uint64_t sequence)
+{
+    char name[CRAFT_WAL_NAME_MAX];
+    struct craft_wal_problem problem = {
+        .error = CRAFT_WAL_ERR_DAMAGED,
+        .file = name,
+        .index = scan->wal->shared.state.last_index + 1,
+        .what = "a segment is missing",
+        .remedy = CRAFT_WAL_RESTORE_FILE,
+    };
+
+    craft_wal_segment_name(name, sequence);
+    return craft_wal_complain(scan->wal, &problem);
+}
+
+static int not_readable(struct craft_wal_scan *scan,
+                        const struct craft_wal_segment *segment,
+                        uint64_t offset, int error)
+{
+    struct craft_wal_problem problem = {
+        .error = error,
+        .file = segment->file.name,
+        .offset = offset,
+        .what = "this file belongs to another store",
+        .remedy = "move it out of the directory",
+    };
+
+    if (error == CRAFT_WAL_ERR_VERSION) {
+        problem.what = "a later version wrote this";
+        problem.remedy = "use that version of craft";
+    } else if (error == CRAFT_WAL_ERR_GROUP) {
+        problem.what = "a record of another group";
+        problem.remedy = "open the store with the group it was made for";
+    }
+    return craft_wal_complain(scan->wal, &problem);
+}
+
+/* ---------------------------------------------------------------- listing */
+
+static void name_found(void *arg, const char *name)
+{
+    struct craft_wal_scan *scan = arg;
+    uint64_t sequence = craft_wal_segment_sequence(name);
+    uint64_t *grown;
+
+    if (strcmp(name, "store") == 0) {
+        scan->has_store = 1;
+    }
+    if (sequence == 0 || scan->nomem) {
+        return;
+    }
+    if (scan->sequences_len == scan->sequences_cap) {
+        size_t cap = scan->sequences_cap == 0 ? 64 : scan->sequences_cap * 2;
+
+        grown = craft_wal_realloc(scan->wal, scan->sequences,
+                                  scan->sequences_cap * sizeof *grown,
+                                  cap * sizeof *grown);
+        if (grown == NULL) {
+            scan->nomem = 1;
+            return;
+        }
+        scan->sequences = grown;
+        scan->sequences_cap = cap;
+    }
+    scan->sequences[scan->sequences_len] = sequence;
+    scan->sequences_len++;
+}
+
+static int sequence_order(const void *a, const void *b)
+{
+    const uint64_t *left = a;
+    const uint64_t *right = b;
+
+    return *left < *right ? -1 : *left > *right;
+}
+
+static int list(struct craft_wal_scan *scan)
+{
+    struct craft_wal *wal = scan->wal;
+    int rv = wal->files->list(wal->files_ctx, wal->directory, name_found, scan);
+
+    if (rv != 0) {
+        struct craft_wal_problem problem = {
+            .error = CRAFT_WAL_ERR_IO,
+            .system_error = -rv,
+            .what = "cannot list the directory",
+            .remedy = "see its permissions",
+        };
+        return craft_wal_complain(wal, &problem);
+    }
+    if (scan->nomem) {
+        return CRAFT_WAL_ERR_NOMEM;
+    }
+    if (scan->sequences_len > 0) {
+        qsort(scan->sequences, scan->sequences_len, sizeof *scan->sequences,
+              sequence_order);
+    }
+    return 0;
+}
+
+/* --------------------------------------------------------------- segments */
+
+/* Whether the directory has this segment. */
+static int segment_exists(const struct craft_wal_scan *scan, uint64_t sequence)
+{
+    return bsearch(&sequence, scan->sequences, scan->sequences_len,
+                   sizeof sequence, sequence_order) != NULL;
+}
+
+static uint64_t last_sequence(const struct craft_wal_scan *scan)
+{
+    return scan->sequences[scan->sequences_len - 1];
+}
+
+/* How a segment is opened: only the last two are ever written to, the rest may
+ * be read-only. */
+static uint32_t segment_flags(const struct craft_wal_scan *scan,
+                              uint64_t sequence)
+{
+    return !scan->wal->read_only && sequence + 1 >= last_sequence(scan)
+               ? (uint32_t)CRAFT_WAL_OPEN_WRITE
+               : 0;
+}
+
+/* Open a segment and look at its header. */
+static int segment_open(struct craft_wal_scan *scan, uint64_t sequence,
+                        struct craft_wal_segment *segment)
+{
+    struct craft_wal *wal = scan->wal;
+    uint8_t header[CRAFT_WAL_HEADER_LEN];
+    char name[CRAFT_WAL_NAME_MAX];
+    uint64_t size;
+    int rv;
+
+    memset(segment, 0, sizeof *segment);
+    craft_wal_segment_name(name, sequence);
+    rv = craft_wal_file_open(wal, &segment->file, name,
+                             segment_flags(scan, sequence));
+    if (rv == 0) {
+        rv = craft_wal_file_size(wal, &segment->file, &size);
+    }
+    if (rv == 0) {
+        rv = craft_wal_file_read(wal, &segment->file, header, sizeof header, 0);
+    }
+    if (rv != 0) {
+        return rv;
+    }
+    segment->sequence = sequence;
+    segment->size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+    segment->kind = craft_wal_header_decode(&segment->header, header);
+    return 0;
+}
+
+/* The header of a segment that must have one. */
+static int header_check(struct craft_wal_scan *scan,
+                        const struct craft_wal_segment *segment)
+{
+    const struct craft_wal_header *header = &segment->header;
+
+    if (segment->kind == CRAFT_WAL_HEADER_NEWER) {
+        return not_readable(scan, segment, 0, CRAFT_WAL_ERR_VERSION);
+    }
+    if (segment->kind != CRAFT_WAL_HEADER_VALID) {
+        return damaged(scan, segment, 0, "the header of a segment is damaged");
+    }
+    if (header->store_id != scan->wal->store_id) {
+        return not_readable(scan, segment, 0, CRAFT_WAL_ERR_FOREIGN);
+    }
+    if (header->sequence != segment->sequence) {
+        return damaged(scan, segment, 0, "a segment under the name of another");
+    }
+    if (header->segment_bytes > segment->size ||
+        header->segment_bytes < CRAFT_WAL_SEGMENT_BYTES_MIN ||
+        header->segment_bytes % CRAFT_WAL_SECTOR != 0) {
+        return damaged(scan, segment, segment->size,
+                       "a segment is shorter than its header says");
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- walking */
+
+/* Show a record to whoever wants to see it, unless it was shown before. */
+static void record_show(struct craft_wal_scan *scan,
+                        const struct craft_wal_found *found,
+                        const struct craft_wal_summary *summary)
+{
+    const craft_wal_visitor *visitor = scan->visitor;
+    uint64_t sequence = scan->current.sequence;
+    const uint8_t *at = summary->entries;
+    craft_wal_item item = {
+        .struct_size = sizeof item,
+        .flags = summary->flags,
+        .sequence = sequence,
+        .offset = found->offset,
+        .length = found->record.length,
+        .group = found->record.group,
+        .term = summary->begin.term,
+        .voted_for = summary->begin.voted_for,
+        .commit_hint = summary->begin.commit_hint,
+        .last_index = summary->begin.last_index,
+        .truncate_from = summary->truncate_from,
+        .first_index = summary->first_index,
+        .entries_len = summary->entries_len,
+        .first_term = summary->first_term,
+        .last_term = summary->last_term,
+    };
+
+    if (sequence < scan->visited_sequence ||
+        (sequence == scan->visited_sequence &&
+         found->offset < scan->visited_end)) {
+        return;
+    }
+    scan->visited_sequence = sequence;
+    scan->visited_end = found->offset + found->record.length;
+    if (visitor == NULL) {
+        return;
+    }
+    visitor->record(visitor->ctx, &item);
+    for (uint32_t i = 0; visitor->entry != NULL && i < summary->entries_len;
+         i++) {
+        craft_entry entry;
+
+        at += craft_wal_entry_decode(&entry, at);
+        entry.index = summary->first_index + i;
+        visitor->entry(visitor->ctx, &entry);
+    }
+}
+
+/* A record with right checks, in its place: what does it say? */
+static int record_take(struct craft_wal_scan *scan,
+                       const struct craft_wal_found *found)
+{
+    struct craft_wal *wal = scan->wal;
+    struct craft_wal_shared *shared = &wal->shared;
+    struct craft_wal_summary summary;
+    struct craft_wal_place place = {.sequence = scan->current.sequence,
+                                    .offset = found->offset};
+    const char *wrong;
+    int rv;
+
+    if (wal->read_only && scan->visited_sequence == 0) {
+        wal->group = found->record.group; /* whatever it is */
+    }
+    if (found->record.group != wal->group) {
+        return not_readable(scan, &scan->current, found->offset,
+                            CRAFT_WAL_ERR_GROUP);
+    }
+    rv = craft_wal_summary_decode(&summary, &found->record, found->body);
+    if (rv == CRAFT_WAL_ERR_VERSION) {
+        return not_readable(scan, &scan->current, found->offset, rv);
+    }
+    wrong = rv != 0 ? "a record contradicts itself"
+                    : craft_wal_state_check(&shared->state, &summary);
+    if (wrong != NULL) {
+        return damaged(scan, &scan->current, found->offset, wrong);
+    }
+    rv = craft_wal_index_reserve(wal, 1);
+    if (rv != 0) {
+        return rv;
+    }
+    if (summary.flags & CRAFT_WAL_RECORD_TRUNCATE) {
+        craft_wal_index_truncate(&shared->index, summary.truncate_from);
+    }
+    if (summary.flags & CRAFT_WAL_RECORD_ENTRIES) {
+        place.index = summary.first_index;
+        craft_wal_index_note(&shared->index, &place);
+    }
+    craft_wal_state_apply(&shared->state, &summary);
+    if (summary.flags & (CRAFT_WAL_RECORD_STATE | CRAFT_WAL_RECORD_TRUNCATE |
+                         CRAFT_WAL_RECORD_ENTRIES)) {
+        shared->empty = 0;
+    }
+    scan->current.sealed = (summary.flags & CRAFT_WAL_RECORD_SEAL) != 0;
+    record_show(scan, found, &summary);
+    return 0;
+}
+
+/* Walk through the current segment up to its last intact record. */
+static int segment_walk(struct craft_wal_scan *scan)
+{
+    struct craft_wal_segment *current = &scan->current;
+    const struct craft_wal_mark *mark = &scan->wal->mark;
+    struct craft_wal_found found;
+
+    craft_wal_window_set(scan->wal, &scan->window, &current->file,
+                         current->sequence);
+    scan->window.limit = (uint32_t)current->header.segment_bytes;
+    current->end = CRAFT_WAL_HEADER_LEN;
+    current->check = current->header.check;
+    while (!current->sealed) {
+        int rv = craft_wal_window_record(scan->wal, &scan->window, current->end,
+                                         &found);
+
+        if (rv < 0) {
+            return rv;
+        }
+        if (rv == 0 || found.record.prev != current->check) {
+            break;
+        }
+        rv = record_take(scan, &found);
+        if (rv != 0) {
+            return rv;
+        }
+        current->end = found.offset + found.record.length;
+        current->check = found.record.check;
+        current->synced = found.record.synced;
+        current->records = 1;
+        if (mark->sequence == current->sequence &&
+            mark->offset == current->end && mark->check == current->check) {
+            scan->mark_seen = 1;
+        }
+    }
+    return 0;
+}
+
+/* Where the record that should follow the last one would begin. */
+static int next_offset(struct craft_wal_scan *scan, uint32_t *offset_out)
+{
+    uint32_t end = scan->current.end;
+    const uint8_t *data;
+    int rv = 0;
+
+    *offset_out = end;
+    if (end % CRAFT_WAL_SECTOR != 0) { /* so 8 bytes at least are left */
+        rv = craft_wal_window_bytes(scan->wal, &scan->window, end, 8, &data);
+        if (rv == 0 && craft_load64(data) == 0) {
+            *offset_out = craft_wal_align(end);
+        }
+    }
+    return rv;
+}
+
+/* The record after the last intact one of the current segment is damaged. */
+static int current_damaged(struct craft_wal_scan *scan, const char *what)
+{
+    uint32_t offset;
+    int rv = next_offset(scan, &offset);
+
+    return rv != 0 ? rv : damaged(scan, &scan->current, offset, what);
+}
+
+/* The current segment has a successor that was begun: it must be whole. */
+static int successor_check(struct craft_wal_scan *scan)
+{
+    struct craft_wal_segment *current = &scan->current;
+
+    if (!current->sealed) {
+        return current_damaged(scan,
+                               "a record in a finished segment is damaged");
+    }
+    if (scan->next.header.prev_end != current->end ||
+        scan->next.header.prev_check != current->check) {
+        return damaged(scan, &scan->next, 0,
+                       "a segment does not follow the one before");
+    }
+    scan->before = *current;
+    craft_wal_file_close(scan->wal, &current->file);
+    scan->before.file.handle = CRAFT_WAL_NO_FILE;
+    scan->current = scan->next;
+    scan->next.file.handle = CRAFT_WAL_NO_FILE;
+    return 0;
+}
+
+/* Walk through all segments that were begun. */
+static int walk(struct craft_wal_scan *scan)
+{
+    int rv;
+
+    if (!segment_exists(scan, 1)) {
+        return missing(scan, 1);
+    }
+    rv = segment_open(scan, 1, &scan->current);
+    if (rv == 0) {
+        rv = header_check(scan, &scan->current);
+    }
+    while (rv == 0) {
+        uint64_t after = scan->current.sequence + 1;
+
+        rv = segment_walk(scan);
+        if (rv != 0 || after > last_sequence(scan)) {
+            break;
+        }
+        if (!segment_exists(scan, after)) {
+            return missing(scan, after);
+        }
+        rv = segment_open(scan, after, &scan->next);
+        if (rv != 0 || scan->next.kind == CRAFT_WAL_HEADER_EMPTY ||
+            scan->next.kind == CRAFT_WAL_HEADER_BAD) {
+            break;
+        }
+        rv = header_check(scan, &scan->next);
+        if (rv == 0) {
+            rv = successor_check(scan);
+        }
+    }
+    return rv;
+}
+
+/* ---------------------------------------------------------------- judging */
+
+/*
+ * Look through [from, limit) of the window for bytes, and for a record that
+ * was written when more than `from` was synced.
+ */
+static int tail_look(struct craft_wal_scan *scan, uint32_t from,
+                     struct craft_wal_tail *tail)
+{
+    struct craft_wal_window *window = &scan->window;
+    uint32_t at = from;
+
+    memset(tail, 0, sizeof *tail);
+    while (at < window->limit) {
+        struct craft_wal_record record;
+        const uint8_t *data;
+        uint32_t left = window->limit - at;
+        int rv = craft_wal_window_bytes(scan->wal, window, at,
+                                        left < 32 ? left : 32, &data);
+
+        if (rv != 0) {
+            return rv;
+        }
+        left = (uint32_t)window->bytes.len - (at - window->start);
+        while (left >= 8 && craft_load64(data) == 0) {
+            data += 8;
+            left -= 8;
+            at += 8;
+        }
+        if (left < 8) {
+            continue;
+        }
+        tail->dirty = tail->dirty_end == 0 ? at : tail->dirty;
+        tail->dirty_end = at + 8;
+        left = window->limit - at;
+        if (left >= CRAFT_WAL_RECORD_LEN) {
+            rv = craft_wal_window_bytes(scan->wal, window, at,
+                                        CRAFT_WAL_RECORD_LEN, &data);
+            if (rv != 0) {
+                return rv;
+            }
+            if (craft_wal_record_decode(&record, window->seed ^ at, data) &&
+                record.length <= left && record.synced <= at &&
+                record.synced > from) {
+                tail->witness = at;
+                return 0;
+            }
+        }
+        at += 8;
+    }
+    return 0;
+}
+
+/* The mark says that more was synced than there is. */
+static int mark_check(struct craft_wal_scan *scan)
+{
+    const struct craft_wal_mark *mark = &scan->wal->mark;
+    uint64_t after = scan->current.sequence + 1;
+
+    if (mark->sequence == 0 || scan->mark_seen) {
+        return 0;
+    }
+    if (mark->sequence >= after && !segment_exists(scan, after)) {
+        return missing(scan, after);
+    }
+    if (mark->sequence >= after) {
+        return damaged(scan, &scan->next, 0,
+                       "the header of a segment is damaged");
+    }
+    return current_damaged(scan, "synced records are damaged or gone");
+}
+
+/* Is what follows the last record of the current segment torn, or damage? */
+static int current_judge(struct craft_wal_scan *scan)
+{
+    struct craft_wal_tail *tail = &scan->current_tail;
+    int rv = tail_look(scan, scan->current.end, tail);
+
+    if (rv == 0 && tail->witness != 0) {
+        return current_damaged(scan, "a synced record is damaged");
+    }
+    if (rv == 0 && scan->current.sealed &&
+        scan->next.file.handle == CRAFT_WAL_NO_FILE) {
+        return missing(scan, scan->current.sequence + 1);
+    }
+    return rv;
+}
+
+/* Was the segment that has no header never begun, or is it damaged? */
+static int next_judge(struct craft_wal_scan *scan)
+{
+    struct craft_wal_tail *tail = &scan->next_tail;
+    struct craft_wal_segment *next = &scan->next;
+    int rv;
+
+    if (next->sequence < last_sequence(scan)) {
+        return damaged(scan, next, 0, "an empty segment among full ones");
+    }
+    craft_wal_window_set(scan->wal, &scan->window, &next->file, next->sequence);
+    scan->window.limit = next->size & ~7u;
+    rv = tail_look(scan, 0, tail);
+    if (rv == 0 && tail->witness != 0) {
+        return damaged(scan, next, 0, "the header of a segment is damaged");
+    }
+    return rv;
+}
+
+/*
+ * The last segment has a header but not one intact record: a crash came before
+ * its first sync. It is again the next one, and the one before is in use.
+ */
+static int current_unbegin(struct craft_wal_scan *scan)
+{
+    char name[CRAFT_WAL_NAME_MAX];
+
+    if (scan->before.sequence == 0 ||
+        scan->next.file.handle != CRAFT_WAL_NO_FILE) {
+        return damaged(scan, &scan->current, CRAFT_WAL_HEADER_LEN,
+                       "the first record of a segment is damaged");
+    }
+    scan->next = scan->current;
+    scan->current = scan->before;
+    memset(&scan->current_tail, 0, sizeof scan->current_tail);
+    craft_wal_segment_name(name, scan->current.sequence);
+    return craft_wal_file_open(scan->wal, &scan->current.file, name,
+                               segment_flags(scan, scan->current.sequence));
+}
+
+/* ----------------------------------------------------------------- public */
+
+void craft_wal_scan_report_torn(craft_wal_report *report,
+                                const struct craft_wal_segment *segment,
+                                const struct craft_wal_tail *tail,
+                                const char *what)
+{
+    report->flags |= CRAFT_WAL_REPORT_TORN;
+    report->offset = tail->dirty;
+    report->bytes = tail->dirty_end - tail->dirty;
+    memcpy(report->file, segment->file.name, sizeof segment->file.name);
+    (void)snprintf(report->text, sizeof report->text,
+                   "unsynced bytes %s: %s at offset %lu, %lu bytes: nothing "
+                   "to do",
+                   what, segment->file.name, (unsigned long)report->offset,
+                   (unsigned long)report->bytes);
+}
+
+void craft_wal_scan_begin(struct craft_wal_scan *scan, struct craft_wal *wal,
+                          const craft_wal_visitor *visitor)
+{
+    memset(scan, 0, sizeof *scan);
+    scan->wal = wal;
+    scan->visitor = visitor;
+    scan->current.file.handle = CRAFT_WAL_NO_FILE;
+    scan->next.file.handle = CRAFT_WAL_NO_FILE;
+    wal->shared.empty = 1;
+}
+
+static int store_missing(struct craft_wal *wal)
+{
+    struct craft_wal_problem problem = {
+        .error = CRAFT_WAL_ERR_DAMAGED,
+        .file = "store",
+        .index = 1,
+        .what = "the identity of the store is missing or damaged",
+        .remedy = CRAFT_WAL_RESTORE_FILE,
+    };
+
+    return craft_wal_complain(wal, &problem);
+}
+
+int craft_wal_scan_find(struct craft_wal_scan *scan)
+{
+    struct craft_wal *wal = scan->wal;
+    int found = 0;
+    int rv = list(scan);
+
+    if (rv == 0 && scan->has_store) {
+        rv = craft_wal_store_load(wal, &found);
+    }
+    if (rv != 0) {
+        return rv;
+    }
+    if (scan->sequences_len > 0) {
+        return found ? 1 : store_missing(wal);
+    }
+    if (found && wal->mark.sequence != 0) {
+        return missing(scan, 1);
+    }
+    return scan->has_store && !found ? store_missing(wal) : 0;
+}
+
+int craft_wal_scan_log(struct craft_wal_scan *scan)
+{
+    int rv = walk(scan);
+
+    if (rv == 0) {
+        rv = mark_check(scan);
+    }
+    if (rv == 0) {
+        rv = current_judge(scan);
+    }
+    if (rv == 0 && !scan->current.records) {
+        rv = current_unbegin(scan);
+    }
+    if (rv == 0 && scan->next.file.handle != CRAFT_WAL_NO_FILE) {
+        rv = next_judge(scan);
+    }
+    return rv;
+}
+
+static void files_close(struct craft_wal_scan *scan)
+{
+    craft_wal_file_close(scan->wal, &scan->current.file);
+    craft_wal_file_close(scan->wal, &scan->next.file);
+}
+
+void craft_wal_scan_again(struct craft_wal_scan *scan)
+{
+    struct craft_wal *wal = scan->wal;
+
+    files_close(scan);
+    craft_wal_file_close(wal, &wal->store_file);
+    memset(&wal->mark, 0, sizeof wal->mark);
+    memset(&wal->shared.state, 0, sizeof wal->shared.state);
+    wal->shared.index.places_len = 0;
+    wal->shared.index.broken = 0;
+    wal->shared.empty = 1;
+    memset(&scan->before, 0, sizeof scan->before);
+    scan->sequences_len = 0;
+    scan->has_store = 0;
+    scan->mark_seen = 0;
+}
+
+void craft_wal_scan_end(struct craft_wal_scan *scan)
+{
+    files_close(scan);
+    craft_wal_buffer_free(scan->wal, &scan->window.bytes);
+    (void)craft_wal_realloc(scan->wal, scan->sequences,
+                            scan->sequences_cap * sizeof *scan->sequences, 0);
+}

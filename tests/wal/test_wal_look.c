@@ -1,0 +1,531 @@
+/*
+ * A store that is only looked at: while another process writes it, when its end
+ * is torn, when it is damaged, when there is none. Nothing is changed by it.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "wal_store.h"
+
+#define SEGMENT(n) "000000000000000" #n ".wal"
+
+/* What a look gave. */
+struct look {
+    craft_wal *wal;
+    craft_wal_report report;
+};
+
+static int look(const struct wal_store *store, uint32_t flags,
+                const craft_wal_visitor *visitor, struct look *look)
+{
+    craft_wal_options options = store->options;
+
+    options.flags = CRAFT_WAL_READ_ONLY | flags;
+    options.visitor = visitor;
+    options.group = 0; /* not known to whoever looks */
+    memset(look, 0, sizeof *look);
+    look->report.struct_size = sizeof look->report;
+    return craft_wal_open(&options, &look->wal, &look->report);
+}
+
+static uint64_t changes(const struct wal_store *store)
+{
+    uint64_t calls = 0;
+
+    for (int kind = 0; kind < MEMORY_CALL_KIND_END; kind++) {
+        if (kind == MEMORY_CALL_WRITE || kind == MEMORY_CALL_SYNC ||
+            kind == MEMORY_CALL_RENAME || kind == MEMORY_CALL_UNLINK ||
+            kind == MEMORY_CALL_SYNC_DIRECTORY) {
+            calls +=
+                memory_files_calls_of(store->files, (enum memory_call)kind);
+        }
+    }
+    return calls;
+}
+
+static void begin(struct wal_store *store, uint64_t seed)
+{
+    wal_store_init(store, 4096);
+    store->random = seed;
+    assert_int_equal(wal_store_open(store), 0);
+}
+
+static void a_store_in_use_is_read_and_left_alone(void **state)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+    struct wal_store store;
+    struct look seen;
+    uint64_t before;
+
+    (void)state;
+    begin(&store, 1);
+    assert_int_equal(wal_store_vote(&store, 3, 2), 0);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(wal_store_entries(&store, 2, 200), 0);
+        assert_int_equal(wal_store_sync(&store), 0);
+    }
+    before = changes(&store);
+    assert_int_equal(look(&store, 0, NULL, &seen), 0);
+    assert_int_equal(seen.report.flags, 0);
+    assert_true(wal_store_holds(&store, seen.wal, store.states_len - 1));
+    assert_int_equal(craft_wal_status_get(seen.wal, &status), 0);
+    assert_int_equal(status.last_index, 24);
+    assert_int_equal(status.durable_index, 24);
+    assert_int_equal(status.group, 7);
+    assert_true(status.sequence > 1);
+    assert_int_equal(craft_wal_wants(seen.wal), 0);
+    assert_int_equal(changes(&store), before);
+    /* It stays as it was found, whatever the writer does. */
+    assert_int_equal(wal_store_rewrite(&store, 3, 1, 10), 0);
+    assert_int_equal(wal_store_sync(&store), 0);
+    assert_true(wal_store_holds(&store, seen.wal, store.states_len - 2));
+    assert_false(wal_store_holds(&store, seen.wal, store.states_len - 1));
+    assert_int_equal(craft_wal_close(seen.wal), 0);
+    wal_store_free(&store);
+}
+
+static void whoever_looks_cannot_write(void **state)
+{
+    craft_persist record = {.flags = CRAFT_PERSIST_HARD_STATE, .term = 9};
+    struct wal_store store;
+    struct look seen;
+
+    (void)state;
+    begin(&store, 1);
+    assert_int_equal(look(&store, 0, NULL, &seen), 0);
+    assert_int_equal(craft_wal_append(seen.wal, &record, 1, NULL),
+                     CRAFT_WAL_ERR_INVALID);
+    assert_int_equal(craft_wal_sync(seen.wal), CRAFT_WAL_ERR_INVALID);
+    assert_int_equal(craft_wal_prepare(seen.wal), CRAFT_WAL_ERR_INVALID);
+    assert_int_equal(craft_wal_mark(seen.wal), CRAFT_WAL_ERR_INVALID);
+    assert_int_equal(craft_wal_close(seen.wal), 0);
+    wal_store_free(&store);
+}
+
+/* --------------------------------------------------------------- visitors */
+
+struct seen_records {
+    size_t records;
+    size_t entries;
+    uint32_t flags; /* of all of them */
+    craft_index next;
+    craft_term term;
+    uint64_t sequence;
+    uint64_t end;
+    int out_of_order;
+};
+
+static void see_record(void *ctx, const craft_wal_item *item)
+{
+    struct seen_records *seen = ctx;
+
+    if (item->struct_size != sizeof *item || item->group != 7 ||
+        item->sequence < seen->sequence ||
+        (item->sequence == seen->sequence && item->offset < seen->end)) {
+        seen->out_of_order = 1;
+    }
+    if (item->flags & CRAFT_WAL_ITEM_TRUNCATE) {
+        seen->next = item->truncate_from;
+    }
+    if (item->flags & CRAFT_WAL_ITEM_ENTRIES &&
+        item->first_index != seen->next) {
+        seen->out_of_order = 1;
+    }
+    if (item->flags & CRAFT_WAL_ITEM_STATE) {
+        seen->term = item->term;
+    }
+    seen->records++;
+    seen->flags |= item->flags;
+    seen->sequence = item->sequence;
+    seen->end = item->offset + item->length;
+}
+
+static void see_entry(void *ctx, const craft_entry *entry)
+{
+    struct seen_records *seen = ctx;
+
+    if (entry->index != seen->next) {
+        seen->out_of_order = 1;
+    }
+    seen->next = entry->index + 1;
+    seen->entries++;
+}
+
+static const uint32_t all_flags =
+    CRAFT_WAL_ITEM_STATE | CRAFT_WAL_ITEM_TRUNCATE | CRAFT_WAL_ITEM_ENTRIES |
+    CRAFT_WAL_ITEM_BEGIN | CRAFT_WAL_ITEM_SEAL | CRAFT_WAL_ITEM_LIFE;
+
+static void a_visitor_sees_every_record_in_order(void **state)
+{
+    struct seen_records seen = {.next = 1};
+    craft_wal_visitor visitor = {.struct_size = sizeof visitor,
+                                 .ctx = &seen,
+                                 .record = see_record,
+                                 .entry = see_entry};
+    struct wal_store store;
+    struct look looked;
+
+    (void)state;
+    begin(&store, 1);
+    assert_int_equal(wal_store_vote(&store, 3, 2), 0);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(wal_store_entries(&store, 3, 200), 0);
+    }
+    assert_int_equal(wal_store_rewrite(&store, 5, 2, 20), 0);
+    assert_int_equal(wal_store_sync(&store), 0);
+    assert_int_equal(look(&store, 0, &visitor, &looked), 0);
+    assert_int_equal(craft_wal_close(looked.wal), 0);
+    assert_false(seen.out_of_order);
+    assert_int_equal(seen.flags, all_flags);
+    assert_int_equal(seen.term, 3);
+    assert_int_equal(seen.entries, 20);
+    assert_int_equal(seen.next, 7);
+    /* A vote, six appends, a truncation; a life; a begin for each segment and
+       a seal for each but the last. */
+    assert_int_equal(seen.records, 8 + 1 + 2 * seen.sequence - 1);
+    /* Whoever opens the store to write sees the same. */
+    assert_int_equal(wal_store_close(&store), 0);
+    memset(&seen, 0, sizeof seen);
+    seen.next = 1;
+    visitor.entry = NULL;
+    store.options.visitor = &visitor;
+    assert_int_equal(wal_store_open(&store), 0);
+    assert_int_equal(seen.records, 8 + 1 + 2 * seen.sequence - 1);
+    assert_int_equal(seen.entries, 0);
+    wal_store_free(&store);
+}
+
+/* ------------------------------------------------------- nothing, or torn */
+
+static void where_there_is_no_store_it_says_so(void **state)
+{
+    struct wal_store store;
+    struct look seen;
+
+    (void)state;
+    wal_store_init(&store, 4096);
+    assert_int_equal(look(&store, 0, NULL, &seen), CRAFT_WAL_ERR_IO);
+    assert_int_equal(seen.report.system_error, ENOENT);
+    assert_non_null(strstr(seen.report.text, "no store"));
+    assert_null(seen.wal);
+    assert_int_equal(changes(&store), 0);
+    wal_store_free(&store);
+}
+
+/* A crash while it was made: the identity is there and no segment. */
+static void a_store_that_was_never_finished_is_empty(void **state)
+{
+    craft_restore restore = {.struct_size = sizeof restore};
+    struct wal_store store;
+    struct look seen;
+
+    (void)state;
+    begin(&store, 1);
+    memory_files_faults(store.files)->stop_at = 1;
+    (void)wal_store_close(&store);
+    memory_files_kill(store.files);
+    memory_files_remove(store.files, SEGMENT(1));
+    assert_int_equal(look(&store, 0, NULL, &seen), 0);
+    assert_int_equal(craft_wal_read_state(seen.wal, &restore), 0);
+    assert_int_equal(craft_wal_close(seen.wal), 0);
+    wal_store_free(&store);
+}
+
+/* A store whose last batch was never synced, and of which a part is wrong. */
+static void tear(struct wal_store *store)
+{
+    uint8_t *data;
+    size_t len;
+
+    begin(store, 1);
+    assert_int_equal(wal_store_entries(store, 2, 100), 0);
+    assert_int_equal(wal_store_sync(store), 0);
+    assert_int_equal(wal_store_entries(store, 1, 100), 0);
+    memory_files_faults(store->files)->stop_at = 1;
+    (void)wal_store_close(store);
+    memory_files_kill(store->files);
+    data = memory_files_data(store->files, SEGMENT(1), &len);
+    data[2048 - 512 + 60] ^= 1;
+    memory_files_settle(store->files);
+}
+
+static void a_torn_tail_is_told_and_not_cut_off(void **state)
+{
+    struct wal_store store;
+    struct look seen;
+    uint64_t before;
+
+    (void)state;
+    tear(&store);
+    before = changes(&store);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(look(&store, 0, NULL, &seen), 0);
+        assert_int_equal(seen.report.flags, CRAFT_WAL_REPORT_TORN);
+        assert_string_equal(seen.report.file, SEGMENT(1));
+        assert_int_equal(seen.report.offset, 1536);
+        assert_true(wal_store_holds(&store, seen.wal, 1));
+        assert_int_equal(craft_wal_close(seen.wal), 0);
+    }
+    assert_int_equal(changes(&store), before);
+    wal_store_free(&store);
+}
+
+/* --------------------------------------------------------------- damaged */
+
+/* Entries 1..30, closed, and a bit of the batch with entries 11 and 12 wrong.
+ */
+static void damage(struct wal_store *store)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+    uint64_t offset = 0;
+    uint8_t *data;
+    size_t len;
+
+    wal_store_init(store, 65536);
+    assert_int_equal(wal_store_open(store), 0);
+    for (int i = 0; i < 15; i++) {
+        if (i == 5) {
+            assert_int_equal(craft_wal_status_get(store->wal, &status), 0);
+            offset = (status.segment_offset + 511) / 512 * 512;
+        }
+        assert_int_equal(wal_store_entries(store, 2, 100), 0);
+        assert_int_equal(wal_store_sync(store), 0);
+    }
+    assert_int_equal(wal_store_close(store), 0);
+    data = memory_files_data(store->files, SEGMENT(1), &len);
+    data[offset + 90] ^= 16;
+    memory_files_settle(store->files);
+}
+
+static void a_damaged_store_is_read_up_to_the_damage_if_asked(void **state)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+    struct seen_records records = {.next = 1};
+    craft_wal_visitor visitor = {.struct_size = sizeof visitor,
+                                 .ctx = &records,
+                                 .record = see_record,
+                                 .entry = see_entry};
+    struct wal_store store;
+    struct look seen;
+    uint64_t before;
+
+    (void)state;
+    damage(&store);
+    before = changes(&store);
+    assert_int_equal(look(&store, 0, &visitor, &seen), CRAFT_WAL_ERR_DAMAGED);
+    assert_null(seen.wal);
+    assert_int_equal(seen.report.index, 11);
+    /* Every record before it, and each of them once. */
+    assert_int_equal(records.entries, 10);
+    assert_false(records.out_of_order);
+    assert_int_equal(look(&store, CRAFT_WAL_SALVAGE, NULL, &seen), 0);
+    assert_int_equal(seen.report.error, CRAFT_WAL_ERR_DAMAGED);
+    assert_int_equal(seen.report.index, 11);
+    assert_int_equal(craft_wal_status_get(seen.wal, &status), 0);
+    assert_int_equal(status.last_index, 10);
+    assert_true(wal_store_holds(&store, seen.wal, 5));
+    assert_false(wal_store_holds(&store, seen.wal, 6));
+    assert_int_equal(craft_wal_close(seen.wal), 0);
+    assert_int_equal(changes(&store), before);
+    wal_store_free(&store);
+}
+
+static void
+what_is_left_of_a_store_without_its_first_segment_is_nothing(void **state)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+    struct wal_store store;
+    struct look seen;
+
+    (void)state;
+    damage(&store);
+    memory_files_remove(store.files, SEGMENT(1));
+    assert_int_equal(look(&store, CRAFT_WAL_SALVAGE, NULL, &seen), 0);
+    assert_int_equal(seen.report.error, CRAFT_WAL_ERR_DAMAGED);
+    assert_string_equal(seen.report.file, SEGMENT(1));
+    assert_int_equal(craft_wal_status_get(seen.wal, &status), 0);
+    assert_int_equal(status.last_index, 0);
+    assert_int_equal(craft_wal_close(seen.wal), 0);
+    wal_store_free(&store);
+}
+
+/* --------------------------------------------------- while it is written */
+
+/* File calls of somebody who looks, at the n-th of which the writer runs. */
+struct meanwhile {
+    struct wal_store *store;
+    uint64_t calls;
+    uint64_t at;
+    int steps;
+    int torn; /* a byte of the latest batch is not written before that */
+};
+
+/* Of the batch at 1536. */
+static void flip(struct wal_store *store)
+{
+    size_t len;
+    uint8_t *data = memory_files_data(store->files, SEGMENT(1), &len);
+
+    data[1536 + 60] ^= 255;
+}
+
+static void maybe_write(struct meanwhile *meanwhile)
+{
+    meanwhile->calls++;
+    if (meanwhile->calls != meanwhile->at) {
+        return;
+    }
+    if (meanwhile->torn) {
+        flip(meanwhile->store);
+    }
+    for (int i = 0; i < meanwhile->steps; i++) {
+        assert_int_equal(wal_store_step(meanwhile->store), 0);
+    }
+}
+
+static int look_list(void *ctx, const char *path,
+                     void (*each)(void *arg, const char *name), void *arg)
+{
+    struct meanwhile *meanwhile = ctx;
+
+    maybe_write(meanwhile);
+    return memory_files_table()->list(meanwhile->store->files, path, each, arg);
+}
+
+static int look_open(void *ctx, const char *path, uint32_t flags)
+{
+    struct meanwhile *meanwhile = ctx;
+
+    assert_int_equal(flags, 0);
+    maybe_write(meanwhile);
+    return memory_files_table()->open(meanwhile->store->files, path, flags);
+}
+
+static int look_close(void *ctx, int file)
+{
+    struct meanwhile *meanwhile = ctx;
+
+    return memory_files_table()->close(meanwhile->store->files, file);
+}
+
+static int64_t look_size(void *ctx, int file)
+{
+    struct meanwhile *meanwhile = ctx;
+
+    maybe_write(meanwhile);
+    return memory_files_table()->size(meanwhile->store->files, file);
+}
+
+static int64_t look_read(void *ctx, int file, void *data, size_t data_len,
+                         uint64_t offset)
+{
+    struct meanwhile *meanwhile = ctx;
+
+    maybe_write(meanwhile);
+    return memory_files_table()->read(meanwhile->store->files, file, data,
+                                      data_len, offset);
+}
+
+static void look_meanwhile(struct meanwhile *meanwhile)
+{
+    craft_wal_files table = *memory_files_table();
+    struct wal_store *store = meanwhile->store;
+    craft_wal_options options = store->options;
+    craft_wal_report report = {.struct_size = sizeof report};
+    size_t from = store->synced;
+    craft_wal *wal = NULL;
+    int rv;
+
+    table.list = look_list;
+    table.open = look_open;
+    table.close = look_close;
+    table.size = look_size;
+    table.read = look_read;
+    options.files = &table;
+    options.files_ctx = meanwhile;
+    options.flags = CRAFT_WAL_READ_ONLY;
+    rv = craft_wal_open(&options, &wal, &report);
+    if (rv != 0) {
+        fail_msg("call %llu: %d %s", (unsigned long long)meanwhile->at, rv,
+                 report.text);
+    }
+    assert_true(wal_store_holds(store, wal, from));
+    assert_int_equal(craft_wal_close(wal), 0);
+}
+
+/*
+ * At every file call of a look the writer appends, syncs, rolls, truncates and
+ * marks: nothing of that is taken for damage, and nothing synced before is
+ * missed.
+ */
+static void what_a_writer_does_meanwhile_is_no_damage(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        int done = 0;
+
+        for (uint64_t at = 1; !done; at++) {
+            struct wal_store store;
+            struct meanwhile meanwhile = {.store = &store, .at = at};
+
+            begin(&store, seed);
+            meanwhile.steps = 1 + (int)(seed % 3) * 12;
+            for (uint64_t i = 0; i < 10 + seed; i++) {
+                assert_int_equal(wal_store_step(&store), 0);
+            }
+            look_meanwhile(&meanwhile);
+            done = meanwhile.calls < at;
+            wal_store_free(&store);
+        }
+    }
+}
+
+/* Only a part of a batch is there when it is read, and all of it, synced, with
+   more behind it, when what follows is. */
+static void a_batch_half_written_is_no_damage(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        int done = 0;
+
+        for (uint64_t at = 1; !done; at++) {
+            struct wal_store store;
+            struct meanwhile meanwhile = {
+                .store = &store, .at = at, .steps = 20, .torn = 1};
+
+            begin(&store, seed);
+            assert_int_equal(wal_store_entries(&store, 2, 100), 0);
+            assert_int_equal(wal_store_sync(&store), 0);
+            assert_int_equal(wal_store_entries(&store, 1, 100), 0);
+            flip(&store);
+            look_meanwhile(&meanwhile);
+            done = meanwhile.calls < at;
+            wal_store_free(&store);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_in_use_is_read_and_left_alone),
+        cmocka_unit_test(whoever_looks_cannot_write),
+        cmocka_unit_test(a_visitor_sees_every_record_in_order),
+        cmocka_unit_test(where_there_is_no_store_it_says_so),
+        cmocka_unit_test(a_store_that_was_never_finished_is_empty),
+        cmocka_unit_test(a_torn_tail_is_told_and_not_cut_off),
+        cmocka_unit_test(a_damaged_store_is_read_up_to_the_damage_if_asked),
+        cmocka_unit_test(
+            what_is_left_of_a_store_without_its_first_segment_is_nothing),
+        cmocka_unit_test(what_a_writer_does_meanwhile_is_no_damage),
+        cmocka_unit_test(a_batch_half_written_is_no_damage),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
