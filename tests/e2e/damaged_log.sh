@@ -48,5 +48,9 @@ grep -q "$name" "$DIR/2.err" || fail "it does not name the file"
 grep -Eq 'offset [0-9]+|[:@ ][0-9]{3,}' "$DIR/2.err" ||
     fail "it does not name the offset"
 
+"$CRAFT_BUILD_DIR/craft-wal" verify "$(data_dir 2)/wal" >/dev/null \
+    2>"$DIR/verify" && fail "craft-wal does not see it"
+grep -q "$name at offset" "$DIR/verify" || fail "craft-wal: $(cat "$DIR/verify")"
+
 cli 1 set still there >/dev/null
 [ "$(cli 3 get still)" = there ] || fail "the others do not go on"
