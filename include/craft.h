@@ -64,6 +64,7 @@ enum craft_error {
     CRAFT_ERR_STATE = -102,        /* not allowed in this phase of its life */
     CRAFT_ERR_UNKNOWN_ID = -103,   /* no such server in the configuration */
     CRAFT_ERR_TICKET = -104,       /* no such work is open */
+    CRAFT_ERR_CLOCK = -105,        /* time was never told, or runs backwards */
     CRAFT_ERR_NOT_LEADER = -201,   /* only the leader takes this */
     CRAFT_ERR_BUSY = -202,         /* a limit is reached */
     CRAFT_ERR_NOMEM = -203,        /* the allocator refused */
@@ -71,6 +72,7 @@ enum craft_error {
     CRAFT_ERR_NOT_VOTER = -205,    /* this server may not campaign */
     CRAFT_ERR_TRANSFER = -206,     /* leadership is being handed over */
     CRAFT_ERR_TERM = -207,         /* the term is another than expected */
+    CRAFT_ERR_LEASE = -208,        /* a leader may hold a lease */
     CRAFT_ERR_FORMAT = -301,       /* bytes that are no message */
     CRAFT_ERR_VERSION = -302,      /* a wire version from the future */
     CRAFT_ERR_ENTRIES = -303,      /* the array for entries is too short */
@@ -201,8 +203,8 @@ typedef struct craft_append {
  * hint names the last entry of its log that may agree (thesis 3.5).
  */
 typedef struct craft_append_reply {
-    uint32_t rejected; /* 0 or 1 */
-    uint32_t reserved;
+    uint32_t rejected;   /* 0 or 1 */
+    uint32_t promise_ms; /* it elects no other for so long (thesis 6.4.1) */
     craft_index match_index;
     craft_index rejected_index; /* prev_index of the refused append */
     craft_index hint_index;
@@ -452,13 +454,20 @@ enum craft_config_flags {
      * (thesis 6.2), and so does one whose own disk ends no record for as long,
      * unless it is the only voter. Without it the two above can keep a leader
      * in office that sends and cannot receive. */
-    CRAFT_CONFIG_CHECK_QUORUM = 1u << 2
+    CRAFT_CONFIG_CHECK_QUORUM = 1u << 2,
+
+    /* Off by default. Whoever heard from a leader elects no other for lease_ms
+     * by its own clock, restarts included, whatever else happens but a
+     * transfer; so that leader may answer reads alone for a little less
+     * (thesis 6.4.1): craft_read_lease(). Rests on clocks, and on nothing of
+     * the above. Takes lease_ms and clock_drift_ppm, and craft_clock(). */
+    CRAFT_CONFIG_LEASE = 1u << 3
 };
 
 /* See craft_config_init() for the defaults, which stand here in brackets. */
 typedef struct craft_config {
     uint32_t struct_size;
-    uint32_t flags;            /* enum craft_config_flags [all] */
+    uint32_t flags;            /* enum craft_config_flags [all but leases] */
     craft_id id;               /* this server; required */
     uint64_t group;            /* told apart on the wire and on disk [0] */
     uint64_t seed;             /* of the node's generator, with the id: draws
@@ -484,6 +493,12 @@ typedef struct craft_config {
     uint32_t tokens_max;           /* proposals open at once, and reads, each
                                       [65536] */
     uint32_t persist_inflight_max; /* tickets open at once, 1 .. 64 [4] */
+    uint32_t lease_ms;             /* with CRAFT_CONFIG_LEASE, required [0]:
+                                      about the least election timeout */
+    uint32_t clock_drift_ppm;      /* likewise [0]: in a million nanoseconds,
+                                      by how many the clock of any server of
+                                      the group may be fast or slow, at most;
+                                      1 .. 500000 */
     craft_allocator allocator;     /* realloc NULL: the C library's */
 } craft_config;
 
@@ -620,6 +635,26 @@ CRAFT_API void craft_node_free(craft_node *node);
 CRAFT_API int craft_tick(craft_node *node, uint32_t ticks);
 
 /**
+ * The time, for leases (thesis 6.4.1); taken, and without consequence, while
+ * CRAFT_CONFIG_LEASE is off. To be given in every turn of the host's loop,
+ * after what the turn has received and before craft_tick(): rarer readings
+ * are safe, but shorten leases and lengthen elections.
+ *
+ * @param now_ns  below CRAFT_NUMBER_MAX, from a clock that never goes back, of
+ *                any beginning, that runs on while the machine sleeps and keeps
+ *                to clock_drift_ppm; read after every earlier input of this
+ *                node, not kept from before
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID  now_ns is out of range
+ *   CRAFT_ERR_CLOCK    it is less than the last one: no such clock; the node
+ *                      elects nobody and answers no lease reads until it has
+ *                      come to where it was
+ * Effects: none. Cost: O(1). Since 0.1.
+ */
+CRAFT_API int craft_clock(craft_node *node, uint64_t now_ns);
+
+/**
  * Ticks until craft_tick() causes something: how long the host may sleep.
  *
  * @return 1 .. UINT32_MAX; UINT32_MAX when nothing waits for time. Since 0.1.
@@ -717,6 +752,9 @@ CRAFT_API int craft_propose_many(craft_node *node,
  * @return 0 (also when it leads or campaigns, where it does nothing), or
  *   CRAFT_ERR_NOT_VOTER  not a voter of the configuration in force
  *   CRAFT_ERR_NOSPACE    the disk is full
+ *   CRAFT_ERR_LEASE      a leader was heard within lease_ms: it may answer
+ *                        reads alone until then. Or none was yet, and this
+ *                        server has just started: who knows?
  *   CRAFT_ERR_NOMEM      node unchanged
  * Effects: a persist, vote requests when it is durable. Since 0.1.
  */
@@ -741,6 +779,28 @@ CRAFT_API int craft_campaign(craft_node *node);
  * Effects: heartbeats to all peers, or a question to the leader. Since 0.1.
  */
 CRAFT_API int craft_read(craft_node *node, uint64_t token);
+
+/**
+ * The same, and without a message if this server leads and its lease lasts
+ * (thesis 6.4.1): a majority has promised, not long ago, to elect nobody else
+ * for a while. If not (before the first answers of a term, cut off from a
+ * majority, during a transfer and for as long as its order may still arrive,
+ * after a pause of the process), it is as craft_read(): nothing else is to be
+ * done by the host. craft_status.lease_until_ns tells how long it lasts.
+ *
+ * @param token   as for craft_read()
+ * @param now_ns  the clock of craft_clock(), read *after* the request to read
+ *                has arrived: an earlier time proves nothing of that request
+ *
+ * @return as craft_read(), or
+ *   CRAFT_ERR_INVALID  the token is 0, now_ns is out of range, or
+ *                      CRAFT_CONFIG_LEASE is off
+ *   CRAFT_ERR_CLOCK    craft_clock() was never called, or its last value is
+ *                      larger than now_ns
+ * Effects: none, or those of craft_read(). Cost: O(voters). Since 0.1.
+ */
+CRAFT_API int craft_read_lease(craft_node *node, uint64_t token,
+                               uint64_t now_ns);
 
 /**
  * Hand leadership over to another voter (thesis 3.10): before this server is
@@ -896,6 +956,8 @@ typedef struct craft_status {
     uint32_t reads_open;
     uint32_t reserved;
     craft_id transfer_target; /* leadership is being handed to it; 0 = none */
+    uint64_t lease_until_ns;  /* before that time this server answers reads
+                                 alone, if nothing happens; 0 = it does not */
 } craft_status;
 
 /**

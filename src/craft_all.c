@@ -25,6 +25,7 @@
 #include "core/fetch.c"
 #include "core/follow.c"
 #include "core/health.c"
+#include "core/lease.c"
 #include "core/persist.c"
 #include "core/propose.c"
 #include "core/read.c"

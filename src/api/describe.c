@@ -149,6 +149,10 @@ static void describe_payload(struct line *line, const craft_message *message)
             line_add(line, " match=%" PRIu64,
                      message->as.append_reply.match_index);
         }
+        if (message->as.append_reply.promise_ms != 0) {
+            line_add(line, " promise=%" PRIu32,
+                     message->as.append_reply.promise_ms);
+        }
         break;
     default:
         line_add(line, "kind %" PRIu32, message->kind);

@@ -4,6 +4,7 @@
 #include "core/elect.h"
 #include "core/fetch.h"
 #include "core/health.h"
+#include "core/lease.h"
 #include "core/persist.h"
 #include "core/propose.h"
 #include "core/read.h"
@@ -32,6 +33,19 @@ int craft_tick(craft_node *node, uint32_t ticks)
     craft_health_elapse(node, ticks);
     craft_changed(node, CRAFT_FACT_TIME);
     return craft_leave(node, 0);
+}
+
+int craft_clock(craft_node *node, uint64_t now_ns)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    if (now_ns >= CRAFT_NUMBER_MAX) {
+        return CRAFT_ERR_INVALID;
+    }
+    return craft_lease_clock(node, now_ns);
 }
 
 uint32_t craft_ticks_until_due(const craft_node *node)
@@ -206,12 +220,33 @@ int craft_campaign(craft_node *node)
     settle_first(node);
     if (node->standing.role == CRAFT_ROLE_FOLLOWER) {
         rv = craft_elect_may_campaign(node);
+        if (rv == 0 && craft_lease_promised(node)) {
+            rv = CRAFT_ERR_LEASE;
+        }
         if (rv == 0) {
             rv = craft_elect_reserve(node);
         }
         if (rv == 0) {
             craft_role_stand(node);
         }
+    }
+    return craft_leave(node, rv);
+}
+
+/* Of a leader with a lease that lasts beyond now, or of anyone. */
+static int read_taken(struct craft_node *node, uint64_t token, uint64_t now_ns)
+{
+    int rv;
+
+    settle_first(node);
+    rv = craft_read_check(node);
+    if (rv == 0) {
+        rv = craft_read_reserve(node);
+    }
+    if (rv == 0 && now_ns < craft_lease_until(node)) {
+        craft_read_take_proven(node, token);
+    } else if (rv == 0) {
+        craft_read_take(node, token);
     }
     return craft_leave(node, rv);
 }
@@ -223,18 +258,23 @@ int craft_read(craft_node *node, uint64_t token)
     if (rv != 0) {
         return rv;
     }
-    if (token == 0) {
+    return token == 0 ? CRAFT_ERR_INVALID
+                      : read_taken(node, token, CRAFT_NO_TIME);
+}
+
+int craft_read_lease(craft_node *node, uint64_t token, uint64_t now_ns)
+{
+    int rv = craft_enter(node);
+
+    if (rv != 0) {
+        return rv;
+    }
+    if (token == 0 || now_ns >= CRAFT_NUMBER_MAX ||
+        (node->config.flags & CRAFT_CONFIG_LEASE) == 0) {
         return CRAFT_ERR_INVALID;
     }
-    settle_first(node);
-    rv = craft_read_check(node);
-    if (rv == 0) {
-        rv = craft_read_reserve(node);
-    }
-    if (rv == 0) {
-        craft_read_take(node, token);
-    }
-    return craft_leave(node, rv);
+    rv = craft_lease_check(node, now_ns);
+    return rv != 0 ? rv : read_taken(node, token, now_ns);
 }
 
 int craft_transfer(craft_node *node, craft_id target, uint64_t token)

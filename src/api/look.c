@@ -1,5 +1,6 @@
 /* What can be seen from outside. */
 #include "api/delivery.h"
+#include "core/lease.h"
 
 #define TEXT(x) #x
 #define VERSION_TEXT(major, minor, patch)                                      \
@@ -78,6 +79,7 @@ int craft_node_status(const craft_node *node, craft_status *status_out)
         (uint32_t)(node->persist.next - node->persist.oldest);
     status.reads_open = node->reads.waiting.len + node->reads.confirmed.len;
     status.transfer_target = node->transfer.target;
+    status.lease_until_ns = craft_lease_until(node);
     return copy_out(status_out, &status, (uint32_t)sizeof status,
                     status_out->struct_size);
 }

@@ -3,6 +3,7 @@
 #include "core/apply.h"
 #include "core/elect.h"
 #include "core/fetch.h"
+#include "core/lease.h"
 #include "core/persist.h"
 #include "core/propose.h"
 #include "core/read.h"
@@ -10,8 +11,10 @@
 #define KIB ((size_t)1024)
 #define MIB (KIB * KIB)
 #define TOKENS_LIMIT (1u << 28)
-#define FLAGS_KNOWN                                                            \
+#define FLAGS_DEFAULT                                                          \
     (CRAFT_CONFIG_PRE_VOTE | CRAFT_CONFIG_STICKY | CRAFT_CONFIG_CHECK_QUORUM)
+#define FLAGS_KNOWN (FLAGS_DEFAULT | CRAFT_CONFIG_LEASE)
+#define DRIFT_PPM_MAX 500000u
 
 void craft_config_init(craft_config *config, size_t struct_size)
 {
@@ -22,7 +25,7 @@ void craft_config_init(craft_config *config, size_t struct_size)
     }
     memset(&defaults, 0, sizeof defaults);
     defaults.struct_size = (uint32_t)sizeof defaults;
-    defaults.flags = FLAGS_KNOWN;
+    defaults.flags = FLAGS_DEFAULT;
     defaults.election_ticks = 10;
     defaults.heartbeat_ticks = 1;
     defaults.entry_bytes_max = MIB;
@@ -36,6 +39,14 @@ void craft_config_init(craft_config *config, size_t struct_size)
     defaults.persist_inflight_max = 4;
     memcpy(config, &defaults,
            struct_size < sizeof defaults ? struct_size : sizeof defaults);
+}
+
+/* How far clocks differ is for the host to say: there is no good default. */
+static bool lease_good(const craft_config *config)
+{
+    return (config->flags & CRAFT_CONFIG_LEASE) == 0 ||
+           (config->lease_ms > 0 && config->clock_drift_ppm > 0 &&
+            config->clock_drift_ppm <= DRIFT_PPM_MAX);
 }
 
 static bool config_good(const craft_config *config)
@@ -57,7 +68,7 @@ static bool config_good(const craft_config *config)
            config->members_max <= CRAFT_MEMBERS_MAX && config->tokens_max > 0 &&
            config->tokens_max <= TOKENS_LIMIT &&
            config->persist_inflight_max > 0 &&
-           config->persist_inflight_max <= 64;
+           config->persist_inflight_max <= 64 && lease_good(config);
 }
 
 static bool hooks_good(const craft_hooks *hooks)
@@ -112,6 +123,7 @@ static void node_init(struct craft_node *node, const craft_config *config,
     craft_random_init(&node->random, config->seed, config->id);
     craft_elect_redraw(node);
     craft_read_init(node);
+    craft_lease_init(node);
     node->out.message.struct_size = (uint32_t)sizeof(craft_message);
     node->out.message.group = config->group;
     node->out.message.from = config->id;

@@ -107,13 +107,16 @@ static int codec_get_append(craft_append *append, const uint8_t *data,
 static int codec_get_append_reply(craft_append_reply *reply,
                                   const uint8_t *data)
 {
+    uint64_t word = craft_load64(data + CODEC_AT_APPEND_REPLY_REJECTED);
+
+    reply->rejected = (uint32_t)word;
+    reply->promise_ms = (uint32_t)(word >> 32);
     reply->match_index = craft_load64(data + CODEC_AT_APPEND_REPLY_MATCH_INDEX);
     reply->rejected_index =
         craft_load64(data + CODEC_AT_APPEND_REPLY_REJECTED_INDEX);
     reply->hint_index = craft_load64(data + CODEC_AT_APPEND_REPLY_HINT_INDEX);
     reply->hint_term = craft_load64(data + CODEC_AT_APPEND_REPLY_HINT_TERM);
-    return codec_get_u32(&reply->rejected,
-                         data + CODEC_AT_APPEND_REPLY_REJECTED);
+    return CRAFT_OK;
 }
 
 /* All but the entries, of bytes that codec_open() has accepted. */

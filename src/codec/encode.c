@@ -158,7 +158,8 @@ static void codec_put_append(uint8_t *data, const craft_append *append)
 static void codec_put_append_reply(uint8_t *data,
                                    const craft_append_reply *reply)
 {
-    craft_store64(data + CODEC_AT_APPEND_REPLY_REJECTED, reply->rejected);
+    craft_store64(data + CODEC_AT_APPEND_REPLY_REJECTED,
+                  reply->rejected | (uint64_t)reply->promise_ms << 32);
     craft_store64(data + CODEC_AT_APPEND_REPLY_MATCH_INDEX, reply->match_index);
     craft_store64(data + CODEC_AT_APPEND_REPLY_REJECTED_INDEX,
                   reply->rejected_index);

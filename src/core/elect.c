@@ -90,7 +90,7 @@ CRAFT_INTERNAL bool craft_elect_tick(struct craft_node *node)
         return false; /* its own disk is slow: a new term would not help */
     }
     return node->election.elapsed_ticks >= node->election.timeout_ticks &&
-           craft_elect_may_campaign(node) == 0;
+           !craft_lease_promised(node) && craft_elect_may_campaign(node) == 0;
 }
 
 CRAFT_INTERNAL uint32_t craft_elect_due(const struct craft_node *node)
@@ -131,14 +131,16 @@ CRAFT_INTERNAL bool craft_elect_leader_heard(const struct craft_node *node,
 CRAFT_INTERNAL bool craft_elect_sticks(const struct craft_node *node,
                                        const craft_message *message)
 {
+    bool held = craft_lease_promised(node);
+
     if (message->kind == CRAFT_MESSAGE_VOTE) {
-        return (node->config.flags & CRAFT_CONFIG_STICKY) != 0 &&
-               (message->as.vote.flags & CRAFT_VOTE_TRANSFER) == 0 &&
-               craft_elect_leader_heard(node, message->from);
+        return (message->as.vote.flags & CRAFT_VOTE_TRANSFER) == 0 &&
+               (held || ((node->config.flags & CRAFT_CONFIG_STICKY) != 0 &&
+                         craft_elect_leader_heard(node, message->from)));
     }
     /* A pre-vote is about nothing else. */
     return message->kind == CRAFT_MESSAGE_PRE_VOTE &&
-           craft_elect_leader_heard(node, message->from);
+           (held || craft_elect_leader_heard(node, message->from));
 }
 
 static void answer(struct craft_node *node, const craft_message *message,

@@ -66,7 +66,8 @@ CRAFT_INTERNAL void craft_elect_elapse(struct craft_node *node, uint32_t ticks);
 
 /*
  * Is this a vote or pre-vote request that is refused for the leader's sake,
- * whatever its term? The term is not taken (thesis 4.2.3).
+ * or for a promise that was given to one (6.4.1), whatever its term? The term
+ * is not taken (thesis 4.2.3).
  */
 CRAFT_INTERNAL bool craft_elect_sticks(const struct craft_node *node,
                                        const craft_message *message);

@@ -401,7 +401,7 @@ CRAFT_INTERNAL bool craft_follow_derive(struct craft_node *node)
                                  node->standing.leader)
                  ->as.append_reply;
     node->out.message.round = following->round;
-    reply->reserved = 0;
+    reply->promise_ms = craft_lease_promise_ms(node);
     if (CRAFT_UNLIKELY(following->rejection_owed)) {
         following->rejection_owed = false;
         following->reply_owed = false; /* it tells presence and round, too */

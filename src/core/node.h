@@ -112,6 +112,7 @@ struct craft_election {
 struct craft_replication {
     craft_index first_of_term; /* the no-op: from here on counting commits */
     uint64_t round;            /* rides on every append (thesis 6.4) */
+    uint64_t round_ns;         /* the time before it was sent; may be none */
     uint32_t elapsed_ticks;    /* since the last heartbeat */
 };
 
@@ -210,6 +211,19 @@ struct craft_reads {
     uint32_t ask_again_ticks;          /* until it is given up */
 };
 
+#define CRAFT_NO_TIME UINT64_MAX
+
+/* core/lease.c: thesis 6.4.1. Times are the host's; any may be none. */
+struct craft_lease {
+    uint64_t now_ns;    /* the last one told */
+    uint64_t quiet_ns;  /* the first one told after a leader was last heard, or
+                           this life began: how long it is quiet, at least */
+    uint64_t start_ns;  /* of the lease of this term */
+    uint64_t round;     /* the one whose answers are awaited */
+    uint64_t round_ns;  /* the time before it was sent */
+    uint64_t length_ns; /* constant: of a lease */
+};
+
 /* core/transfer.c: thesis 3.10. */
 struct craft_transferring {
     craft_id target; /* of the request that is open; 0 = none is */
@@ -219,6 +233,10 @@ struct craft_transferring {
     uint32_t tell_in_ticks; /* the target was told, and is told again then */
     bool tell;              /* now */
     craft_term told_in;     /* this server was told, in that term; 0 = not */
+    craft_id ordered_to;    /* whom it told last, as leader */
+    craft_term ordered_in;
+    craft_index ordered_at; /* with that end of the log; the largest there is:
+                               others too */
     uint64_t ended_token;   /* to be handed back; 0 = none */
     int32_t ended_result;
 };
@@ -315,6 +333,7 @@ struct craft_node {
     struct craft_following following;
     struct craft_election election;
     struct craft_reads reads;
+    struct craft_lease lease;
     struct craft_transferring transfer;
     struct craft_fetching fetching;
     struct craft_health health;
@@ -355,6 +374,54 @@ static inline void craft_commit_raise(struct craft_node *node,
     craft_changed(node, node->proposals.len > 0
                             ? CRAFT_FACT_COMMIT
                             : CRAFT_FACT_COMMIT & ~CRAFT_DERIVE_DONE);
+}
+
+/*
+ * A round of appends begins. What is sent from now on is later than any time
+ * told so far: the lease that its answers prove begins then, not at a time
+ * that is told, or at which the answers come, after it (thesis 6.4.1).
+ */
+static inline void craft_round_begin(struct craft_node *node)
+{
+    node->replication.round++;
+    node->replication.round_ns = node->lease.now_ns;
+}
+
+/* How long this server elects no other once it has heard from a leader. */
+static inline uint32_t craft_lease_promise_ms(const struct craft_node *node)
+{
+    return (node->config.flags & CRAFT_CONFIG_LEASE) != 0
+               ? node->config.lease_ms
+               : 0;
+}
+
+/*
+ * Is it bound by such a promise? It holds whatever the term has become, and
+ * from the beginning of a life: what was promised before is not known. Without
+ * a time told since then no time has passed.
+ */
+static inline bool craft_lease_promised(const struct craft_node *node)
+{
+    const struct craft_lease *lease = &node->lease;
+    uint64_t length = (uint64_t)craft_lease_promise_ms(node) * 1000000u;
+
+    return length > 0 && (lease->quiet_ns == CRAFT_NO_TIME ||
+                          lease->now_ns - lease->quiet_ns < length);
+}
+
+/*
+ * May an order of this leader to campaign (thesis 3.10) still move somebody?
+ * One whose log ends where the order says, and no other. Whoever was seen to
+ * have more, in this term, has not obeyed and never will.
+ */
+static inline bool craft_transfer_ordered(const struct craft_node *node)
+{
+    const struct craft_transferring *transfer = &node->transfer;
+    uint32_t slot = craft_peers_find(&node->peers, transfer->ordered_to);
+
+    return transfer->ordered_in == node->standing.term &&
+           (slot == node->peers.len ||
+            node->peers.slots[slot].match_index <= transfer->ordered_at);
 }
 
 /* The message to fill in, addressed; its payload is the caller's. */

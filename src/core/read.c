@@ -112,6 +112,24 @@ CRAFT_INTERNAL craft_index craft_read_index_now(const struct craft_node *node)
                : 0;
 }
 
+/* Reads up to that number may be answered from that index on, or their own. */
+static void confirm(struct craft_node *node, uint64_t number, craft_index index)
+{
+    struct craft_reads *reads = &node->reads;
+
+    CRAFT_ASSERT(reads->failed == 0);
+    while (reads->waiting.len > 0 &&
+           queue_at(reads, &reads->waiting, 0)->number <= number) {
+        struct craft_reading reading = queue_pop(reads, &reads->waiting);
+
+        if (reading.index == 0) {
+            reading.index = index;
+        }
+        queue_push(reads, &reads->confirmed, &reading);
+        craft_changed(node, CRAFT_FACT_REQUEST_ENDED);
+    }
+}
+
 CRAFT_INTERNAL void craft_read_take(struct craft_node *node, uint64_t token)
 {
     struct craft_reads *reads = &node->reads;
@@ -129,6 +147,25 @@ CRAFT_INTERNAL void craft_read_take(struct craft_node *node, uint64_t token)
         }
     }
     queue_push(reads, &reads->waiting, &reading);
+}
+
+/*
+ * At this moment nobody else leads: so nobody did when those came that wait,
+ * whose turn is before this one's.
+ */
+CRAFT_INTERNAL void craft_read_take_proven(struct craft_node *node,
+                                           uint64_t token)
+{
+    struct craft_reads *reads = &node->reads;
+    struct craft_reading reading = {token, 0, node->commit_index};
+
+    if (reads->failed > 0) {
+        craft_read_take(node, token); /* behind those that are to end */
+        return;
+    }
+    confirm(node, UINT64_MAX, node->commit_index);
+    queue_push(reads, &reads->confirmed, &reading);
+    craft_changed(node, CRAFT_FACT_REQUEST_ENDED);
 }
 
 CRAFT_INTERNAL void craft_read_reset(struct craft_node *node)
@@ -177,16 +214,7 @@ CRAFT_INTERNAL bool craft_read_wants_round(const struct craft_node *node)
 
 CRAFT_INTERNAL uint64_t craft_read_round_proven(const struct craft_node *node)
 {
-    uint64_t rounds[CRAFT_MEMBERS_MAX + 1];
-    const struct craft_peers *peers = &node->peers;
-    size_t len = peers->self_votes;
-
-    rounds[0] = node->replication.round;
-    for (uint32_t i = 0; i < peers->len; i++) {
-        rounds[len] = peers->slots[i].round;
-        len += (peers->voters >> i) & 1u;
-    }
-    return craft_majority_reached(rounds, len);
+    return craft_peers_round(&node->peers, node->replication.round, 0);
 }
 
 static void settle_peers(struct craft_node *node, uint64_t proven)
@@ -205,24 +233,6 @@ static void settle_peers(struct craft_node *node, uint64_t proven)
         peers->reading &= ~(left & (0u - left));
         peers->answer_read |= left & (0u - left);
         craft_changed(node, CRAFT_FACT_QUESTION_OWED);
-    }
-}
-
-/* Reads up to that number may be answered from that index on, or their own. */
-static void confirm(struct craft_node *node, uint64_t number, craft_index index)
-{
-    struct craft_reads *reads = &node->reads;
-
-    CRAFT_ASSERT(reads->failed == 0);
-    while (reads->waiting.len > 0 &&
-           queue_at(reads, &reads->waiting, 0)->number <= number) {
-        struct craft_reading reading = queue_pop(reads, &reads->waiting);
-
-        if (reading.index == 0) {
-            reading.index = index;
-        }
-        queue_push(reads, &reads->confirmed, &reading);
-        craft_changed(node, CRAFT_FACT_REQUEST_ENDED);
     }
 }
 

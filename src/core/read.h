@@ -25,6 +25,10 @@ CRAFT_INTERNAL int craft_read_check(const struct craft_node *node);
 CRAFT_INTERNAL int craft_read_reserve(struct craft_node *node);
 CRAFT_INTERNAL void craft_read_take(struct craft_node *node, uint64_t token);
 
+/* The same, while it is certain that nobody else leads (thesis 6.4.1). */
+CRAFT_INTERNAL void craft_read_take_proven(struct craft_node *node,
+                                           uint64_t token);
+
 CRAFT_INTERNAL void craft_read_init(struct craft_node *node);
 CRAFT_INTERNAL void craft_read_free(struct craft_node *node);
 

@@ -8,7 +8,7 @@ CRAFT_INTERNAL void craft_replicate_begin(struct craft_node *node)
     craft_peers_lead(&node->peers, node->log.last + 1);
     node->replication.first_of_term = node->log.last + 1;
     node->replication.elapsed_ticks = 0;
-    node->replication.round++;
+    craft_round_begin(node);
     craft_changed(node, CRAFT_FACT_MATCH);
 }
 
@@ -33,7 +33,7 @@ CRAFT_INTERNAL void craft_replicate_elapse(struct craft_node *node,
 CRAFT_INTERNAL void craft_replicate_round(struct craft_node *node)
 {
     CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_LEADER);
-    node->replication.round++;
+    craft_round_begin(node);
     node->peers.want_heartbeat = node->peers.all;
     craft_changed(node, CRAFT_FACT_PEER_WANTS);
 }
@@ -198,8 +198,9 @@ CRAFT_INTERNAL void craft_replicate_on_reply(struct craft_node *node,
     peer->silent_ticks = 0;
     if (message->round > peer->round) {
         peer->round = message->round;
-        if (CRAFT_UNLIKELY((node->reads.waiting.len | node->peers.reading) !=
-                           0)) {
+        peer->promise_ms = reply->promise_ms;
+        if (CRAFT_UNLIKELY((node->reads.waiting.len | node->peers.reading |
+                            (node->config.flags & CRAFT_CONFIG_LEASE)) != 0)) {
             craft_changed(node, CRAFT_FACT_READS);
         }
     }

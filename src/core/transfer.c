@@ -168,6 +168,25 @@ CRAFT_INTERNAL bool craft_transfer_take_told(struct craft_node *node)
 
 /* ----------------------------------------------------------------- effects */
 
+/*
+ * While an order may still arrive, no lease of this term holds (core/lease.c).
+ * That of two to different servers is only known when the term has ended.
+ */
+static void order_note(struct craft_node *node)
+{
+    struct craft_transferring *transfer = &node->transfer;
+
+    if (craft_transfer_ordered(node) &&
+        (transfer->ordered_to != transfer->target ||
+         transfer->ordered_at == CRAFT_NUMBER_MAX)) {
+        transfer->ordered_at = CRAFT_NUMBER_MAX;
+    } else {
+        transfer->ordered_at = node->log.last;
+    }
+    transfer->ordered_to = transfer->target;
+    transfer->ordered_in = node->standing.term;
+}
+
 CRAFT_INTERNAL bool craft_transfer_derive(struct craft_node *node)
 {
     struct craft_transferring *transfer = &node->transfer;
@@ -180,6 +199,7 @@ CRAFT_INTERNAL bool craft_transfer_derive(struct craft_node *node)
     }
     transfer->tell = false;
     transfer->tell_in_ticks = node->config.heartbeat_ticks; /* may be lost */
+    order_note(node);
     message =
         craft_message_begin(node, CRAFT_MESSAGE_TIMEOUT_NOW, transfer->target);
     message->as.timeout_now.last_index = node->log.last;

@@ -2,6 +2,7 @@
 #include "core/elect.h"
 #include "core/follow.h"
 #include "core/health.h"
+#include "core/lease.h"
 #include "core/propose.h"
 #include "core/read.h"
 #include "core/replicate.h"
@@ -101,6 +102,7 @@ CRAFT_INTERNAL void craft_role_lead(struct craft_node *node)
     role_set(node, CRAFT_ROLE_LEADER);
     leader_set(node, node->config.id);
     craft_peers_clear(&node->peers);
+    craft_lease_reset(node);
     craft_replicate_begin(node);
     craft_propose_append(node, CRAFT_ENTRY_NOOP, &nothing);
 }

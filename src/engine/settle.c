@@ -3,6 +3,7 @@
 #include "core/elect.h"
 #include "core/fetch.h"
 #include "core/health.h"
+#include "core/lease.h"
 #include "core/persist.h"
 #include "core/read.h"
 #include "core/replicate.h"
@@ -61,6 +62,7 @@ static void settle_reads(struct craft_node *node)
         craft_replicate_round(node);
     }
     craft_read_settle(node);
+    craft_lease_settle(node);
 }
 
 static void settle_transfer(struct craft_node *node)

@@ -3,6 +3,7 @@
 #include "core/elect.h"
 #include "core/follow.h"
 #include "core/health.h"
+#include "core/lease.h"
 #include "core/read.h"
 #include "core/replicate.h"
 #include "core/transfer.h"
@@ -183,6 +184,7 @@ CRAFT_APART static int step_append(struct craft_node *node,
     }
     CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_FOLLOWER);
     craft_elect_heard(node);
+    craft_lease_heard(node);
     handlers[CRAFT_ROLE_FOLLOWER][CRAFT_MESSAGE_APPEND](node, message);
     return 0;
 }

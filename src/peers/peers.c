@@ -1,5 +1,7 @@
 #include "peers/peers.h"
 
+#include "quorum/quorum.h"
+
 CRAFT_INTERNAL int craft_peers_reserve(struct craft_peers *peers,
                                        const craft_allocator *allocator,
                                        const struct craft_members *members,
@@ -196,6 +198,23 @@ CRAFT_INTERNAL uint32_t craft_peers_heard(const struct craft_peers *peers,
     return heard;
 }
 
+CRAFT_INTERNAL uint64_t craft_peers_round(const struct craft_peers *peers,
+                                          uint64_t own_round,
+                                          uint32_t promise_ms)
+{
+    uint64_t rounds[CRAFT_MEMBERS_MAX + 1];
+    size_t len = peers->self_votes;
+
+    rounds[0] = own_round;
+    for (uint32_t i = 0; i < peers->len; i++) {
+        const struct craft_peer *peer = &peers->slots[i];
+
+        rounds[len] = peer->promise_ms >= promise_ms ? peer->round : 0;
+        len += (peers->voters >> i) & 1u;
+    }
+    return craft_majority_reached(rounds, len);
+}
+
 CRAFT_INTERNAL void craft_peers_lead(struct craft_peers *peers,
                                      craft_index next_index)
 {
@@ -204,6 +223,7 @@ CRAFT_INTERNAL void craft_peers_lead(struct craft_peers *peers,
 
         peer->match_index = 0;
         peer->round = 0;
+        peer->promise_ms = 0;
         peer->silent_ticks = 0;
         craft_peer_probe(peer, next_index);
     }

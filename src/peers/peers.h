@@ -47,6 +47,7 @@ struct craft_peer {
     uint32_t older;
     uint32_t newer;
     uint32_t silent_ticks; /* since it was last heard */
+    uint32_t promise_ms;   /* told with the last round that it answered */
     uint8_t role;          /* enum craft_member_role */
     uint8_t progress;      /* enum craft_progress */
     uint8_t asked;         /* enum craft_asked, while it probes */
@@ -123,6 +124,14 @@ craft_peers_next_answer(struct craft_peers *peers);
  * of a leader. */
 CRAFT_INTERNAL uint32_t craft_peers_heard(const struct craft_peers *peers,
                                           uint32_t ticks);
+
+/*
+ * The latest round that a majority of voters has answered, this server among
+ * them, promising no less than that.
+ */
+CRAFT_INTERNAL uint64_t craft_peers_round(const struct craft_peers *peers,
+                                          uint64_t own_round,
+                                          uint32_t promise_ms);
 
 /* A leadership begins: nothing is known of anyone (thesis 3.5). */
 CRAFT_INTERNAL void craft_peers_lead(struct craft_peers *peers,

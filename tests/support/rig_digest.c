@@ -45,6 +45,7 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
         sum = add(sum, peer->older);
         sum = add(sum, peer->newer);
         sum = add(sum, peer->silent_ticks);
+        sum = add(sum, peer->promise_ms);
         sum = add(sum, peer->role);
         sum = add(sum, peer->progress);
         sum = add(sum, peer->asked);
@@ -96,6 +97,15 @@ static uint32_t add_reads(uint32_t sum, const struct craft_reads *reads)
     return add(sum, reads->ask_again_ticks);
 }
 
+static uint32_t add_lease(uint32_t sum, const struct craft_lease *lease)
+{
+    sum = add(sum, lease->now_ns);
+    sum = add(sum, lease->quiet_ns);
+    sum = add(sum, lease->start_ns);
+    sum = add(sum, lease->round);
+    return add(sum, lease->round_ns);
+}
+
 static uint32_t add_transfer(uint32_t sum,
                              const struct craft_transferring *transfer)
 {
@@ -106,6 +116,9 @@ static uint32_t add_transfer(uint32_t sum,
     sum = add(sum, transfer->tell_in_ticks);
     sum = add(sum, transfer->tell);
     sum = add(sum, transfer->told_in);
+    sum = add(sum, transfer->ordered_to);
+    sum = add(sum, transfer->ordered_in);
+    sum = add(sum, transfer->ordered_at);
     sum = add(sum, transfer->ended_token);
     return add(sum, (uint64_t)(int64_t)transfer->ended_result);
 }
@@ -188,6 +201,7 @@ static uint32_t add_standing(uint32_t sum, const struct craft_node *node)
     sum = add(sum, node->election.handed_over);
     sum = add(sum, node->replication.first_of_term);
     sum = add(sum, node->replication.round);
+    sum = add(sum, node->replication.round_ns);
     sum = add(sum, node->replication.elapsed_ticks);
     sum = add(sum, following->verified);
     sum = add(sum, following->leader_commit);
@@ -237,6 +251,7 @@ uint32_t node_digest(const craft_node *node)
     sum = add_peers(sum, &node->peers);
     sum = add_transfer(sum, &node->transfer);
     sum = add_reads(sum, &node->reads);
+    sum = add_lease(sum, &node->lease);
     sum = add_configuration(sum, node->configuration);
     sum = add_persistence(sum, &node->persist);
     sum = add_requests(sum, node);

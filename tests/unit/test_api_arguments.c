@@ -63,6 +63,16 @@ static int do_read(craft_node *node)
     return craft_read(node, 1);
 }
 
+static int do_read_lease(craft_node *node)
+{
+    return craft_read_lease(node, 1, 0);
+}
+
+static int do_clock(craft_node *node)
+{
+    return craft_clock(node, 0);
+}
+
 static int do_transfer(craft_node *node)
 {
     return craft_transfer(node, 2, 1);
@@ -92,7 +102,8 @@ static const input inputs[] = {
     do_tick,       do_tick_nothing, do_receive,     do_receive_bytes,
     do_propose,    do_propose_many, craft_campaign, do_unreachable,
     do_persisted,  do_applied,      do_fetched,     craft_hold,
-    do_propose_at, do_read,         do_transfer,
+    do_propose_at, do_read,         do_transfer,    do_read_lease,
+    do_clock,
 };
 
 #define INPUTS (sizeof inputs / sizeof inputs[0])
@@ -394,7 +405,7 @@ static void numbers_out_of_range_are_refused(void **state)
     struct rig *rig = rig_new(1);
 
     (void)state;
-    BAD(rig, flags, 1u << 3);
+    BAD(rig, flags, 1u << 4);
     BAD(rig, flags, 1u << 31);
     BAD(rig, id, 0);
     BAD(rig, id, CRAFT_NUMBER_MAX);
