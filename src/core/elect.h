@@ -19,7 +19,8 @@
 /* A new term: no vote, no promise. */
 CRAFT_INTERNAL void craft_elect_reset(struct craft_node *node);
 
-/* The role changed: wait a whole timeout, newly drawn (thesis 3.4). */
+/* The role or the leader changed: wait a whole timeout, newly drawn (thesis
+ * 3.4). */
 CRAFT_INTERNAL void craft_elect_redraw(struct craft_node *node);
 
 /* The leader, or a vote granted, was seen (Figure 3.1, Followers). */

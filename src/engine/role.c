@@ -23,6 +23,10 @@ static void leader_set(struct craft_node *node, craft_id leader)
         return;
     }
     node->standing.leader = leader;
+    if (leader != 0) {
+        /* Else those that never campaign keep the longest of all draws. */
+        craft_elect_redraw(node);
+    }
     craft_read_reset(node);
     if (node->transfer.target != 0) {
         craft_changed(node, CRAFT_FACT_TRANSFER);

@@ -252,6 +252,31 @@ static void split_votes_are_resolved_by_new_draws(void **state)
     }
 }
 
+/*
+ * 3.4: timeouts "are chosen randomly from a fixed interval". Pitfall: one that
+ * never campaigns keeps its first draw. Whoever draws less leads next, and
+ * draws again when it is back: what is left behind are the longest draws, and
+ * the group waits for those.
+ */
+static void follower_draws_anew_for_each_leader(void **state)
+{
+    struct cluster *cluster = play_cluster(3);
+    uint32_t draws[20] = {0};
+    uint32_t others = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 20; i++) {
+        (void)cluster_campaign(cluster, 1 + i % 2);
+        cluster_settle(cluster);
+        assert_int_equal(cluster_leader(cluster), 1 + i % 2);
+        draws[i] = craft_ticks_until_due(cluster_node(cluster, 3)->node);
+        assert_in_range(draws[i], 10, 19);
+        others += draws[i] != draws[0];
+    }
+    assert_true(others > 10);
+    cluster_free(cluster);
+}
+
 /* A candidate starts "a new election" when its own times out (3.4). */
 static void candidate_without_answers_campaigns_again(void **state)
 {
@@ -664,6 +689,7 @@ int main(void)
         cmocka_unit_test(higher_term_in_any_message_makes_a_follower),
         cmocka_unit_test(message_of_an_old_term_changes_nothing),
         cmocka_unit_test(split_votes_are_resolved_by_new_draws),
+        cmocka_unit_test(follower_draws_anew_for_each_leader),
         cmocka_unit_test(candidate_without_answers_campaigns_again),
         cmocka_unit_test(server_votes_once_per_term),
         cmocka_unit_test(vote_is_kept_by_a_step_down_within_the_term),

@@ -91,7 +91,7 @@ control ack_of_memory core/follow.c \
 # It takes many faults to meet: their number is not what counts here.
 control late_ending core/persist.c \
     '/stored->match >= from/,+2d' \
-    'accepts\|craft_check: persist' 50 60
+    'accepts\|craft_check: persist\|log matching' 50 60
 control commit_of_old_term core/commit.c \
     's/index >= node->replication.first_of_term/index > 0/' \
     'commits' 50 8
