@@ -265,8 +265,7 @@ typedef struct craft_snapshot {
 
 /* ------------------------------------------------------- slow work, events */
 
-/* In the order in which a record is applied. (No record carries SNAPSHOT or
- * COMPACT before nodes take snapshots.) */
+/* In the order in which a record is applied. */
 enum craft_persist_flags {
     /* term, voted_for and commit_hint are these from now on. */
     CRAFT_PERSIST_HARD_STATE = 1u << 0,
@@ -510,7 +509,9 @@ typedef struct craft_restore {
     craft_id voted_for;
     craft_index commit_hint;   /* known committed; 0 = not known */
     craft_index applied_index; /* where a durable state machine stands; 0 for
-                                  one that starts empty */
+                                  one that starts with the snapshot, or empty */
+    const craft_snapshot *snapshot; /* the latest that was stored; NULL = none;
+                                       borrowed for this call */
 } craft_restore;
 
 /* ------------------------------------------------------------------- life */
@@ -563,11 +564,16 @@ CRAFT_API int craft_node_bootstrap(craft_node *node,
 
 /**
  * Any later start: what the store held (thesis 3.8). The entries follow
- * through craft_node_restore_entries(), then craft_node_start().
+ * through craft_node_restore_entries(), then craft_node_start(). The state
+ * machine has loaded the snapshot's state, if there is one, or stands at
+ * applied_index.
  *
  * @return 0, or
  *   CRAFT_ERR_INVALID  a number out of range
- *   CRAFT_ERR_CORRUPT  a vote without a term
+ *   CRAFT_ERR_CORRUPT  a vote without a term, a snapshot of a later term or
+ *                      with a configuration that does not decode, a state
+ *                      machine behind its snapshot
+ *   CRAFT_ERR_NOMEM    node unchanged
  *   CRAFT_ERR_STATE    the node was started, restored or bootstrapped before
  * Effects: none. Since 0.1.
  */
@@ -575,13 +581,17 @@ CRAFT_API int craft_node_restore(craft_node *node,
                                  const craft_restore *restore);
 
 /**
- * Entries of the store's log, in order from index 1, in any batches.
+ * Entries of the store's log, in order from index 1, in any batches. With a
+ * snapshot they begin at any index up to one behind the snapshot's: those that
+ * it stands for serve peers that are behind. Of the first, when it is one of
+ * these, only index and term are kept: the log begins behind it.
  *
  * @param entries  [entries_len], copied
  *
  * @return 0, or
- *   CRAFT_ERR_CORRUPT  a gap, a term that falls or exceeds the restored one,
- *                      an unknown kind, a configuration that does not decode
+ *   CRAFT_ERR_CORRUPT  a gap, a term that falls or exceeds the restored one
+ *                      or differs from the snapshot's at its index, an unknown
+ *                      kind, a configuration that does not decode
  *   CRAFT_ERR_STATE    no craft_node_restore() before, or already started
  *   CRAFT_ERR_NOMEM    node unchanged
  * Effects: none. Cost: O(bytes). Since 0.1.
@@ -596,7 +606,8 @@ CRAFT_API int craft_node_restore_entries(craft_node *node,
  *
  * @return 0, or
  *   CRAFT_ERR_STATE    already started
- *   CRAFT_ERR_CORRUPT  commit_hint or applied_index beyond the last entry
+ *   CRAFT_ERR_CORRUPT  commit_hint, applied_index or the snapshot beyond the
+ *                      last entry
  * Effects: after bootstrap, a persist. Since 0.1.
  */
 CRAFT_API int craft_node_start(craft_node *node);
@@ -830,6 +841,52 @@ CRAFT_API int craft_read_lease(craft_node *node, uint64_t token,
 CRAFT_API int craft_transfer(craft_node *node, craft_id target, uint64_t token);
 
 /**
+ * Describe a snapshot of the state machine (thesis 5.1), so that it can be
+ * written: which entry it ends with, and the configuration of then. Nothing is
+ * pinned: the group goes on meanwhile, and the state may be written by another
+ * thread or process, as long as it is that of index.
+ *
+ * @param index         where the state machine stood when its image was taken;
+ *                      0 = where it stands: all that is applied
+ * @param snapshot_out  struct_size set by the caller; filled in, size and
+ *                      digest with 0; its configuration is borrowed until the
+ *                      next craft_snapshot_begin()
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID  index is not applied yet, or not beyond the latest
+ *                      snapshot: there is nothing new
+ *   CRAFT_ERR_BUSY     index is 0 while an apply batch is open
+ *   CRAFT_ERR_STATE    no configuration is known
+ *   CRAFT_ERR_NOMEM    node unchanged
+ * Effects: none. Cost: O(members). Since 0.1.
+ */
+CRAFT_API int craft_snapshot_begin(craft_node *node, craft_index index,
+                                   craft_snapshot *snapshot_out);
+
+/**
+ * The snapshot is durable: note it, and give up what it stands for (thesis
+ * 5.1.3), but for a tail that lets peers which are a little behind catch up by
+ * appends.
+ *
+ * @param snapshot    as craft_snapshot_begin() described it, with size and
+ *                    digest; copied
+ * @param keep_bytes  of the entries up to its index, so many bytes with
+ *                    overhead are kept, at most; SIZE_MAX: all of them
+ *
+ * @return 0, or
+ *   CRAFT_ERR_INVALID  not beyond the latest snapshot, or not what was
+ *                      described: drop it
+ *   CRAFT_ERR_BUSY     the latest snapshot is not noted by the store yet:
+ *                      retry when a persist has ended
+ *   CRAFT_ERR_NOMEM    node unchanged
+ * Effects: a persist with SNAPSHOT, and COMPACT when anything may go. Cost:
+ * O(members + open tokens). Since 0.1.
+ */
+CRAFT_API int craft_snapshot_end(craft_node *node,
+                                 const craft_snapshot *snapshot,
+                                 size_t keep_bytes);
+
+/**
  * The link to a peer broke: what was under way is presumed lost, and sending
  * begins again with a probe at the next heartbeat (thesis 10.2).
  *
@@ -958,6 +1015,8 @@ typedef struct craft_status {
     craft_id transfer_target; /* leadership is being handed to it; 0 = none */
     uint64_t lease_until_ns;  /* before that time this server answers reads
                                  alone, if nothing happens; 0 = it does not */
+    craft_index base_index;   /* entries up to here were compacted; 0 = none */
+    craft_index snapshot_index; /* of the latest snapshot; 0 = none */
 } craft_status;
 
 /**
@@ -970,8 +1029,10 @@ CRAFT_API int craft_node_status(const craft_node *node,
                                 craft_status *status_out);
 
 enum craft_progress {
-    CRAFT_PROGRESS_PROBE = 0,    /* one append per heartbeat or answer */
-    CRAFT_PROGRESS_REPLICATE = 1 /* pipelined (thesis 10.2.2) */
+    CRAFT_PROGRESS_PROBE = 0,     /* one append per heartbeat or answer */
+    CRAFT_PROGRESS_REPLICATE = 1, /* pipelined (thesis 10.2.2) */
+    CRAFT_PROGRESS_SNAPSHOT = 2   /* lacks entries that were compacted: it is
+                                     to get a snapshot */
 };
 
 typedef struct craft_peer_status {

@@ -13,6 +13,11 @@ static const char *check_persist(const struct craft_node *node)
     if (match > persist->durable.last) {
         return "persist: the store's match is within its log";
     }
+    if (persist->durable.base > node->log.base ||
+        persist->durable.snapshot > node->snapshot.latest.index ||
+        persist->durable.base > persist->durable.snapshot) {
+        return "persist: the store drops only what a snapshot stands for";
+    }
     for (uint64_t t = persist->oldest; t != persist->next; t++) {
         const struct craft_stored *stored =
             &persist->tickets[t & persist->mask];
@@ -78,6 +83,27 @@ static const char *check_commit(const struct craft_node *node)
     return NULL;
 }
 
+static const char *check_snapshot(const struct craft_node *node)
+{
+    const craft_snapshot *latest = &node->snapshot.latest;
+
+    if (node->phase != CRAFT_PHASE_STARTED &&
+        node->phase != CRAFT_PHASE_HALTED) {
+        return NULL; /* also stopped before it was whole */
+    }
+    if (node->log.base > latest->index || latest->index > node->apply.index) {
+        return "snapshot: base <= snapshot <= applied";
+    }
+    if (latest->index > 0 &&
+        latest->term != craft_log_term(&node->log, latest->index)) {
+        return "snapshot: it has the term of its entry";
+    }
+    if (node->snapshot.compact_to > latest->index) {
+        return "snapshot: it stands for all that goes";
+    }
+    return NULL;
+}
+
 static const char *check_standing(const struct craft_node *node)
 {
     const struct craft_standing *standing = &node->standing;
@@ -112,6 +138,11 @@ static const char *check_configuration(const struct craft_node *node)
         }
         above = members->index;
         members = members->below;
+    }
+    if (node->phase == CRAFT_PHASE_STARTED && node->snapshot.latest.index > 0 &&
+        craft_members_at(node->configuration, node->snapshot.latest.index) ==
+            NULL) {
+        return "members: the snapshot's is known";
     }
     return NULL;
 }
@@ -174,8 +205,9 @@ static const char *check_delivery(const struct craft_node *node)
 const char *craft_check(const craft_node *node)
 {
     static const char *(*const checks[])(const struct craft_node *node) = {
-        check_persist,       check_peers,  check_commit, check_standing,
-        check_configuration, check_tokens, check_reads,  check_delivery,
+        check_persist,  check_peers,         check_commit,
+        check_standing, check_configuration, check_tokens,
+        check_reads,    check_delivery,      check_snapshot,
     };
     const char *broken;
 

@@ -180,8 +180,15 @@ static void describe_record(struct line *line, const craft_persist *persist)
     if ((persist->flags & CRAFT_PERSIST_TRUNCATE) != 0) {
         line_add(line, " truncate=%" PRIu64, persist->truncate_from);
     }
+    if ((persist->flags & CRAFT_PERSIST_SNAPSHOT) != 0) {
+        line_add(line, " snapshot=%" PRIu64 "@%" PRIu64,
+                 persist->snapshot->index, persist->snapshot->term);
+    }
     if ((persist->flags & CRAFT_PERSIST_ENTRIES) != 0) {
         describe_entries(line, persist->entries, persist->entries_len);
+    }
+    if ((persist->flags & CRAFT_PERSIST_COMPACT) != 0) {
+        line_add(line, " keep=%" PRIu64, persist->keep_from);
     }
 }
 

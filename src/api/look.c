@@ -61,6 +61,8 @@ int craft_node_status(const craft_node *node, craft_status *status_out)
     status.term = node->standing.term;
     status.voted_for = node->election.voted_for;
     status.leader = node->standing.leader;
+    status.base_index = node->log.base;
+    status.snapshot_index = node->snapshot.latest.index;
     status.first_index = node->log.first;
     status.last_index = node->log.last;
     status.last_term = node->log.last_term;

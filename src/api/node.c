@@ -7,6 +7,7 @@
 #include "core/persist.h"
 #include "core/propose.h"
 #include "core/read.h"
+#include "core/snapshot.h"
 
 #define KIB ((size_t)1024)
 #define MIB (KIB * KIB)
@@ -169,6 +170,7 @@ CRAFT_INTERNAL void craft_node_destroy(struct craft_node *node)
     craft_propose_free(node);
     craft_read_free(node);
     craft_fetch_free(node);
+    craft_snapshot_free(node);
     if (node->health.levels != NULL) {
         craft_memory_free(&allocator, node->health.levels,
                           CRAFT_EVENT_KIND_END * sizeof *node->health.levels);
@@ -203,8 +205,9 @@ static int entry_reserve(struct craft_node *node, const craft_entry *entry,
         craft_log_reserve(&node->log, 1, craft_log_space(entry->data_len), 1);
 
     *members_out = NULL;
-    if (rv != 0 || entry->kind != CRAFT_ENTRY_CONFIGURATION) {
-        return rv;
+    if (rv != 0 || entry->kind != CRAFT_ENTRY_CONFIGURATION ||
+        entry->index <= node->snapshot.latest.index) {
+        return rv; /* the snapshot has the one that counts */
     }
     size = craft_members_block_size(entry->data, entry->data_len,
                                     node->config.members_max);
@@ -277,39 +280,85 @@ int craft_node_bootstrap(craft_node *node, const craft_member *members,
     return rv;
 }
 
+/* Where the state machine stands. */
+static craft_index restored_applied(const craft_restore *restore)
+{
+    if (restore->applied_index != 0 || restore->snapshot == NULL) {
+        return restore->applied_index;
+    }
+    return restore->snapshot->index;
+}
+
 int craft_node_restore(craft_node *node, const craft_restore *restore)
 {
+    craft_index applied;
+
     if (node == NULL || restore == NULL ||
         restore->struct_size != sizeof *restore ||
         restore->term >= CRAFT_NUMBER_MAX ||
         restore->voted_for >= CRAFT_NUMBER_MAX ||
         restore->commit_hint >= CRAFT_NUMBER_MAX ||
-        restore->applied_index >= CRAFT_NUMBER_MAX) {
+        restore->applied_index >= CRAFT_NUMBER_MAX ||
+        (restore->snapshot != NULL &&
+         restore->snapshot->struct_size != sizeof *restore->snapshot)) {
         return CRAFT_ERR_INVALID;
     }
     if (node->phase != CRAFT_PHASE_NEW) {
         return CRAFT_ERR_STATE;
     }
-    if (restore->term == 0 && restore->voted_for != 0) {
+    applied = restored_applied(restore);
+    if ((restore->term == 0 && restore->voted_for != 0) ||
+        (restore->snapshot != NULL && applied < restore->snapshot->index)) {
         return CRAFT_ERR_CORRUPT;
     }
     node->standing.term = restore->term;
+    if (restore->snapshot != NULL) {
+        int rv = craft_snapshot_restore(node, restore->snapshot);
+
+        if (rv != 0) {
+            node->standing.term = 0;
+            return rv;
+        }
+    }
     craft_elect_restored(node, restore->voted_for);
-    node->commit_index = restore->commit_hint > restore->applied_index
-                             ? restore->commit_hint
-                             : restore->applied_index;
-    craft_apply_restored(node, restore->applied_index);
+    node->commit_index =
+        restore->commit_hint > applied ? restore->commit_hint : applied;
+    craft_apply_restored(node, applied);
     node->phase = CRAFT_PHASE_RESTORING;
     return 0;
+}
+
+/* At the snapshot's index its entry stands, and before it none of a later
+ * term. */
+static bool restored_below(const struct craft_node *node,
+                           const craft_entry *entry)
+{
+    const craft_snapshot *latest = &node->snapshot.latest;
+
+    return entry->index == latest->index
+               ? entry->term == latest->term
+               : entry->index > latest->index || entry->term <= latest->term;
+}
+
+/* May it be the first of entries that the store still has, although the
+ * snapshot stands for them? */
+static bool restored_tail(const struct craft_node *node,
+                          const craft_entry *entry)
+{
+    return entry->index > 0 && entry->index <= node->snapshot.latest.index &&
+           !node->snapshot.tail_given &&
+           node->log.last == node->snapshot.latest.index;
 }
 
 static bool restored_fits(const struct craft_node *node,
                           const craft_entry *entry)
 {
-    return entry->index == node->log.last + 1 &&
-           entry->index < CRAFT_NUMBER_MAX - 1 && entry->term > 0 &&
-           entry->term >= node->log.last_term &&
-           entry->term <= node->standing.term &&
+    bool next = entry->index == node->log.last + 1 &&
+                entry->term >= node->log.last_term;
+
+    return (next || restored_tail(node, entry)) &&
+           restored_below(node, entry) && entry->index < CRAFT_NUMBER_MAX - 1 &&
+           entry->term > 0 && entry->term <= node->standing.term &&
            entry->kind >= CRAFT_ENTRY_COMMAND &&
            entry->kind <= CRAFT_ENTRY_CONFIGURATION &&
            entry->data_len <= UINT32_MAX &&
@@ -317,9 +366,14 @@ static bool restored_fits(const struct craft_node *node,
 }
 
 /* Take back the entries after `last`: the batch is taken whole or not. */
-static void restore_undo(struct craft_node *node, craft_index last)
+static void restore_undo(struct craft_node *node, craft_index last,
+                         bool tail_given)
 {
-    if (node->log.last > last) {
+    if (node->snapshot.tail_given && !tail_given) {
+        craft_snapshot_restore_undo(node);
+        craft_members_pop(&node->configuration, node->snapshot.latest.index + 1,
+                          &node->config.allocator);
+    } else if (node->log.last > last) {
         craft_log_truncate(&node->log, last + 1, false);
         node->log.truncated_from = 0; /* nothing was built upon it yet */
         craft_members_pop(&node->configuration, last + 1,
@@ -327,10 +381,23 @@ static void restore_undo(struct craft_node *node, craft_index last)
     }
 }
 
+static int restored_take(struct craft_node *node, const craft_entry *entry)
+{
+    if (!restored_fits(node, entry)) {
+        return CRAFT_ERR_CORRUPT;
+    }
+    if (entry->index <= node->log.last) {
+        craft_snapshot_restore_tail(node, entry);
+        return 0;
+    }
+    return entry_add(node, entry);
+}
+
 int craft_node_restore_entries(craft_node *node, const craft_entry *entries,
                                size_t entries_len)
 {
     craft_index last;
+    bool tail_given;
 
     if (node == NULL || (entries == NULL && entries_len > 0)) {
         return CRAFT_ERR_INVALID;
@@ -339,12 +406,12 @@ int craft_node_restore_entries(craft_node *node, const craft_entry *entries,
         return CRAFT_ERR_STATE;
     }
     last = node->log.last;
+    tail_given = node->snapshot.tail_given;
     for (size_t i = 0; i < entries_len; i++) {
-        int rv = restored_fits(node, &entries[i]) ? entry_add(node, &entries[i])
-                                                  : CRAFT_ERR_CORRUPT;
+        int rv = restored_take(node, &entries[i]);
 
         if (rv != 0) {
-            restore_undo(node, last);
+            restore_undo(node, last, tail_given);
             return rv;
         }
     }
@@ -363,7 +430,7 @@ int craft_node_start(craft_node *node)
         return CRAFT_ERR_STATE;
     }
     if (node->commit_index > node->log.last) {
-        return CRAFT_ERR_CORRUPT;
+        return CRAFT_ERR_CORRUPT; /* so it is at least the snapshot's */
     }
     if (node->phase == CRAFT_PHASE_RESTORING) {
         craft_persist_restored(node);

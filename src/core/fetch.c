@@ -121,6 +121,12 @@ CRAFT_INTERNAL int craft_fetch_ended(struct craft_node *node, uint64_t ticket,
     if (stretch == NULL) {
         return CRAFT_ERR_TICKET;
     }
+    if (stretch->first <= node->log.base) {
+        stretch->ticket = 0; /* compacted meanwhile: nobody wants it */
+        stretch->first = 0;
+        craft_changed(node, CRAFT_FACT_FETCH_WANTED);
+        return 0;
+    }
     if (!fetched_fit(node, stretch, entries, entries_len)) {
         return CRAFT_ERR_CORRUPT;
     }

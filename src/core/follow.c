@@ -78,13 +78,22 @@ static inline bool append_well_formed(const craft_message *message,
            entries_well_formed(message, plan);
 }
 
-/* Leading entries that the log holds already (thesis 3.5: by index and term,
- * so that a late duplicate truncates nothing). */
+/*
+ * Leading entries that the log holds already (thesis 3.5: by index and term,
+ * so that a late duplicate truncates nothing). Those before its base are
+ * committed, so they are the same in every log (Figure 3.2).
+ */
 static size_t entries_held(const struct craft_node *node,
                            const craft_append *append)
 {
+    craft_index base = node->log.base;
     size_t i = 0;
 
+    if (CRAFT_UNLIKELY(append->prev_index + 1 < base)) {
+        i = base - 1 - append->prev_index < append->entries_len
+                ? (size_t)(base - 1 - append->prev_index)
+                : append->entries_len;
+    }
     while (i < append->entries_len &&
            append->entries[i].index <= node->log.last &&
            append->entries[i].term ==
@@ -115,6 +124,9 @@ static inline bool append_matches(const struct craft_log *log,
 {
     if (CRAFT_LIKELY(append->prev_index == log->last)) {
         return append->prev_term == log->last_term;
+    }
+    if (CRAFT_UNLIKELY(append->prev_index < log->base)) {
+        return true; /* committed: the same in every log */
     }
     return append->prev_index < log->last &&
            append->prev_term == craft_log_term(log, append->prev_index);

@@ -75,6 +75,7 @@ enum craft_fact {
     CRAFT_FACT_REQUEST_ENDED = CRAFT_DERIVE_DONE,
     CRAFT_FACT_APPLIED = CRAFT_DERIVE_APPLY | CRAFT_DERIVE_DONE,
     CRAFT_FACT_CACHE_FULL = CRAFT_TIDY_MEMORY,
+    CRAFT_FACT_SNAPSHOT = CRAFT_TIDY_MEMORY | CRAFT_DERIVE_PERSIST,
     CRAFT_FACT_FETCH_WANTED = CRAFT_DERIVE_FETCH,
     CRAFT_FACT_FETCHED = CRAFT_DERIVE_APPEND | CRAFT_DERIVE_APPLY,
     CRAFT_FACT_STORAGE = CRAFT_SETTLE_HEALTH,
@@ -145,9 +146,11 @@ struct craft_following {
 
 /* What the store holds once a record is written. */
 struct craft_stored {
-    uint64_t era;      /* when its entries were lent; CRAFT_ERA_VOIDED */
-    craft_index last;  /* of the store's log */
-    craft_index match; /* up to here it equals the log in memory */
+    uint64_t era;         /* when its entries were lent; CRAFT_ERA_VOIDED */
+    craft_index last;     /* of the store's log */
+    craft_index match;    /* up to here it equals the log in memory */
+    craft_index snapshot; /* of the one that is noted; 0 = none */
+    craft_index base;     /* up to here the store may have dropped entries */
     craft_term term;
     craft_id voted_for;
 };
@@ -176,6 +179,8 @@ struct craft_token {
     uint64_t token;
     craft_index index;
     craft_term term;
+    bool hidden; /* by a snapshot: the result was decided before that */
+    int32_t result;
 };
 
 /* core/propose.c: requests that wait for their fate, oldest first. */
@@ -279,6 +284,22 @@ struct craft_health {
     uint64_t disk_ticket;       /* the oldest, at the last tick; 0 = none */
 };
 
+/* Bytes of the node's own. */
+struct craft_blob {
+    uint8_t *bytes; /* [len] */
+    size_t len;
+};
+
+/* core/snapshot.c: thesis 5.1. */
+struct craft_snapshotting {
+    craft_snapshot latest;           /* index 0: there is none */
+    struct craft_blob configuration; /* that it carries */
+    struct craft_blob described;     /* by the last craft_snapshot_begin() */
+    struct craft_blob retired;       /* a hook that is running may hold it */
+    craft_index compact_to;          /* the log's base, when nobody holds it */
+    bool tail_given; /* by the store: entries that the snapshot stands for */
+};
+
 /* What the effect in delivery points to. */
 struct craft_outbox {
     craft_message message; /* its constant fields are set once */
@@ -336,6 +357,7 @@ struct craft_node {
     struct craft_lease lease;
     struct craft_transferring transfer;
     struct craft_fetching fetching;
+    struct craft_snapshotting snapshot;
     struct craft_health health;
     struct craft_random random;
     craft_hooks hooks;

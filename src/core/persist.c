@@ -30,6 +30,8 @@ CRAFT_INTERNAL void craft_persist_restored(struct craft_node *node)
 {
     node->persist.durable.last = node->log.last;
     node->persist.durable.match = node->log.last;
+    node->persist.durable.snapshot = node->snapshot.latest.index;
+    node->persist.durable.base = node->log.base;
     node->persist.durable.term = node->standing.term;
     node->persist.durable.voted_for = node->election.voted_for;
 }
@@ -162,6 +164,33 @@ static uint32_t persist_hard_state(const struct craft_node *node,
     return CRAFT_PERSIST_HARD_STATE;
 }
 
+/*
+ * The latest snapshot, if the store has not noted it, and what it may drop for
+ * that: the base in memory, so that nothing it drops is ever asked for. Also
+ * when the disk is full: it is what makes room.
+ */
+static uint32_t persist_snapshot(struct craft_node *node,
+                                 const struct craft_stored *newest)
+{
+    craft_persist *record = &node->out.persist;
+    uint32_t flags = 0;
+
+    record->snapshot = NULL;
+    record->keep_from = 0;
+    if (node->persist.stuck) {
+        return 0;
+    }
+    if (newest->snapshot < node->snapshot.latest.index) {
+        record->snapshot = &node->snapshot.latest;
+        flags = CRAFT_PERSIST_SNAPSHOT;
+    }
+    if (newest->base < node->log.base) {
+        record->keep_from = node->log.base + 1;
+        flags |= CRAFT_PERSIST_COMPACT;
+    }
+    return flags;
+}
+
 /* Up to where the store is to get entries with the next record. */
 static craft_index persist_reach(const struct craft_node *node,
                                  const struct craft_stored *newest)
@@ -205,8 +234,9 @@ static craft_index record_no_entries(craft_persist *record,
 }
 
 /* What the store will hold once the record is written. */
-static inline void ticket_take(struct craft_node *node, craft_index match,
-                               craft_index last)
+static inline void ticket_take(struct craft_node *node,
+                               const struct craft_stored *newest,
+                               craft_index match, craft_index last)
 {
     struct craft_persistence *persist = &node->persist;
     const craft_persist *record = &node->out.persist;
@@ -215,6 +245,9 @@ static inline void ticket_take(struct craft_node *node, craft_index match,
 
     stored->last = last;
     stored->match = match;
+    stored->snapshot =
+        node->persist.stuck ? newest->snapshot : node->snapshot.latest.index;
+    stored->base = node->persist.stuck ? newest->base : node->log.base;
     stored->term = record->term;
     stored->voted_for = record->voted_for;
     stored->era = node->log.era;
@@ -252,6 +285,10 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
     match = persist_reach(node, newest);
     record->flags =
         CRAFT_PERSIST_MUST_SYNC | persist_hard_state(node, newest, match);
+    if (CRAFT_UNLIKELY(newest->snapshot < node->snapshot.latest.index ||
+                       newest->base < node->log.base)) {
+        record->flags |= persist_snapshot(node, newest);
+    }
     last = CRAFT_LIKELY(match > newest->match)
                ? record_entries(node, newest, match)
                : record_no_entries(record, newest);
@@ -260,8 +297,6 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
         return false;
     }
     record->struct_size = (uint32_t)sizeof *record;
-    record->snapshot = NULL;
-    record->keep_from = 0;
     record->ticket = persist->next;
     record->term = node->standing.term;
     record->voted_for = node->election.voted_for;
@@ -269,6 +304,6 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
      * ahead of its disk, and one range may go out as two records. */
     record->commit_hint =
         node->commit_index < match ? node->commit_index : match;
-    ticket_take(node, match, last);
+    ticket_take(node, newest, match, last);
     return true;
 }

@@ -98,6 +98,8 @@ CRAFT_HOT void craft_propose_append(struct craft_node *node, uint32_t kind,
         token->token = command->token;
         token->index = node->log.last;
         token->term = node->standing.term;
+        token->hidden = false;
+        token->result = CRAFT_RESULT_OK;
         proposals->len++;
     }
     /* Where others vote, this disk decides only while one of them is ahead of
@@ -131,6 +133,10 @@ static bool token_fate(const struct craft_node *node,
         *result_out = CRAFT_RESULT_UNKNOWN;
         return true;
     }
+    if (CRAFT_UNLIKELY(token->hidden)) {
+        *result_out = token->result;
+        return true;
+    }
     if (token->index <= node->commit_index &&
         craft_log_term(&node->log, token->index) == token->term) {
         *result_out = CRAFT_RESULT_OK;
@@ -139,6 +145,23 @@ static bool token_fate(const struct craft_node *node,
     *result_out = CRAFT_RESULT_SUPERSEDED;
     return token->index <= node->commit_index ||
            craft_log_term(&node->log, node->commit_index) > token->term;
+}
+
+CRAFT_INTERNAL void craft_propose_hide(struct craft_node *node,
+                                       craft_index index)
+{
+    struct craft_proposals *proposals = &node->proposals;
+
+    CRAFT_ASSERT(index <= node->apply.index);
+    for (uint32_t i = 0; i < proposals->len; i++) {
+        struct craft_token *token =
+            &proposals->tokens[(proposals->first + i) & (proposals->max - 1)];
+
+        if (!token->hidden && token->index < index) {
+            token->hidden = token_fate(node, token, &token->result);
+            CRAFT_ASSERT(token->hidden);
+        }
+    }
 }
 
 CRAFT_INTERNAL bool craft_propose_derive(struct craft_node *node)

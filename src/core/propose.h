@@ -26,6 +26,11 @@ CRAFT_HOT int craft_propose_reserve(struct craft_node *node, size_t commands,
 CRAFT_HOT void craft_propose_append(struct craft_node *node, uint32_t kind,
                                     const craft_command *command);
 
+/* The log is to begin behind that index: what is said of tokens before it is
+ * to be known without the log. O(tokens). */
+CRAFT_INTERNAL void craft_propose_hide(struct craft_node *node,
+                                       craft_index index);
+
 CRAFT_INTERNAL void craft_propose_free(struct craft_node *node);
 
 /* The next request that ended into the outbox; false when there is none. */

@@ -93,6 +93,43 @@ CRAFT_COLD static void peer_turned(struct craft_node *node, uint32_t slot)
 }
 
 /*
+ * Ask the peer from next on. What was compacted cannot be sent: such a peer is
+ * asked at every heartbeat whether it has the base, however it came by it.
+ */
+CRAFT_COLD static void peer_ask(struct craft_node *node, uint32_t slot,
+                                craft_index next)
+{
+    struct craft_peer *peer = &node->peers.slots[slot];
+    uint8_t progress = peer->progress;
+
+    if (CRAFT_LIKELY(next > node->log.base)) {
+        craft_peer_probe(peer, next);
+    } else {
+        craft_peer_lacks(peer, node->log.base + 1);
+        node->peers.want_fetch &= ~((uint64_t)1 << slot);
+    }
+    if (peer->progress != progress) {
+        peer_turned(node, slot);
+    }
+}
+
+CRAFT_INTERNAL void craft_replicate_compacted(struct craft_node *node)
+{
+    craft_index base = node->log.base;
+
+    if (node->standing.role != CRAFT_ROLE_LEADER) {
+        return;
+    }
+    for (uint32_t i = 0; i < node->peers.len; i++) {
+        const struct craft_peer *peer = &node->peers.slots[i];
+
+        if (peer->next_index <= base && peer->match_index < base) {
+            peer_ask(node, i, peer->next_index);
+        }
+    }
+}
+
+/*
  * The peer lacks the entry before those sent. Of a stale or reordered refusal
  * nothing follows: while replicating it must concern what is not matched yet;
  * while probing, the very question asked.
@@ -103,13 +140,13 @@ CRAFT_COLD static void reply_rejected(struct craft_node *node, uint32_t slot,
     struct craft_peer *peer = &node->peers.slots[slot];
     craft_index next;
 
-    if (reply->rejected_index <= peer->match_index) {
+    if (reply->rejected_index <= peer->match_index ||
+        peer->progress == CRAFT_PROGRESS_SNAPSHOT) {
         return;
     }
     if (peer->progress == CRAFT_PROGRESS_REPLICATE) {
         if (reply->rejected_index < peer->next_index) {
-            craft_peer_probe(peer, peer->match_index + 1);
-            peer_turned(node, slot);
+            peer_ask(node, slot, peer->match_index + 1);
             peer_wants(node, slot);
         }
         return;
@@ -127,7 +164,20 @@ CRAFT_COLD static void reply_rejected(struct craft_node *node, uint32_t slot,
     if (next <= peer->match_index) {
         next = peer->match_index + 1;
     }
-    craft_peer_probe(peer, next);
+    peer_ask(node, slot, next);
+    peer_wants(node, slot);
+}
+
+/* It lacked entries that were compacted: does it have the base now? */
+CRAFT_COLD static void reply_lacking(struct craft_node *node, uint32_t slot)
+{
+    struct craft_peer *peer = &node->peers.slots[slot];
+
+    if (peer->match_index < node->log.base) {
+        return;
+    }
+    craft_peer_replicate(peer);
+    peer_turned(node, slot);
     peer_wants(node, slot);
 }
 
@@ -171,8 +221,12 @@ static inline void reply_accepted(struct craft_node *node, uint32_t slot,
             craft_changed(node, CRAFT_FACT_TRANSFER);
         }
     }
-    if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE)) {
-        reply_probing(node, slot, advanced);
+    if (CRAFT_UNLIKELY(peer->progress != CRAFT_PROGRESS_REPLICATE)) {
+        if (peer->progress == CRAFT_PROGRESS_PROBE) {
+            reply_probing(node, slot, advanced);
+        } else {
+            reply_lacking(node, slot);
+        }
         return;
     }
     if (advanced) {
@@ -226,10 +280,7 @@ CRAFT_INTERNAL int craft_replicate_unreachable(struct craft_node *node,
     }
     peer = &node->peers.slots[slot];
     if (node->standing.role == CRAFT_ROLE_LEADER) {
-        if (peer->progress == CRAFT_PROGRESS_REPLICATE) {
-            peer_turned(node, slot);
-        }
-        craft_peer_probe(peer, peer->match_index + 1);
+        peer_ask(node, slot, peer->match_index + 1);
         peer->asked = CRAFT_ASKED_IN_VAIN; /* a heartbeat looks for it */
     }
     return 0;

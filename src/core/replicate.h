@@ -10,7 +10,8 @@
  * agree; a heartbeat repeats the question, without entries as long as nothing
  * is heard. A replicating one gets entries as they come, within windows of
  * messages and bytes; a heartbeat stands behind the last entry sent, so that a
- * lost one is noticed.
+ * lost one is noticed. One that lacks entries which were compacted is asked for
+ * the base at every heartbeat.
  */
 #ifndef CRAFT_CORE_REPLICATE_H
 #define CRAFT_CORE_REPLICATE_H
@@ -36,6 +37,9 @@ CRAFT_INTERNAL int craft_replicate_check(const struct craft_node *node,
 CRAFT_INTERNAL void craft_replicate_on_reply(struct craft_node *node,
                                              const craft_message *message);
 
+/* The log was compacted: which peers lack what has gone? */
+CRAFT_INTERNAL void craft_replicate_compacted(struct craft_node *node);
+
 /* The link to a peer broke. 0, or CRAFT_ERR_UNKNOWN_ID. */
 CRAFT_INTERNAL int craft_replicate_unreachable(struct craft_node *node,
                                                craft_id id);
@@ -44,8 +48,9 @@ CRAFT_INTERNAL int craft_replicate_unreachable(struct craft_node *node,
 static inline bool craft_replicate_has_room(const struct craft_node *node,
                                             const struct craft_peer *peer)
 {
-    if (CRAFT_UNLIKELY(peer->progress == CRAFT_PROGRESS_PROBE)) {
-        return peer->asked == CRAFT_ASKED_NOT;
+    if (CRAFT_UNLIKELY(peer->progress != CRAFT_PROGRESS_REPLICATE)) {
+        return peer->progress == CRAFT_PROGRESS_PROBE &&
+               peer->asked == CRAFT_ASKED_NOT;
     }
     return craft_peer_inflight(peer) < node->config.inflight_max &&
            craft_peer_inflight_bytes(peer) < node->config.inflight_bytes_max;

@@ -5,8 +5,10 @@
 #include "core/health.h"
 #include "core/lease.h"
 #include "core/persist.h"
+#include "core/propose.h"
 #include "core/read.h"
 #include "core/replicate.h"
+#include "core/snapshot.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
 
@@ -163,12 +165,28 @@ static uint64_t tidy_era(const struct craft_node *node)
     return era;
 }
 
+/* Give up what a snapshot stands for: nobody holds it now. */
+static void tidy_compact(struct craft_node *node)
+{
+    craft_index base = craft_snapshot_base(node);
+
+    craft_snapshot_tidy(node);
+    if (base > node->log.base) {
+        craft_propose_hide(node, base);
+        craft_log_compact(&node->log, base);
+        craft_replicate_compacted(node);
+        craft_changed(node, CRAFT_DERIVE_PERSIST);
+    }
+}
+
 CRAFT_INTERNAL void craft_tidy(struct craft_node *node)
 {
     craft_index limit = node->persist.durable.match;
 
     node->due &= ~(uint32_t)CRAFT_TIDY_MEMORY;
-    craft_members_settle(node->configuration, node->commit_index,
+    tidy_compact(node);
+    /* Until the next snapshot, which may be of any state after the latest. */
+    craft_members_settle(node->configuration, node->snapshot.latest.index,
                          &node->config.allocator);
     if (limit > node->apply.index) {
         limit = node->apply.index;

@@ -95,6 +95,16 @@ CRAFT_INTERNAL void craft_log_retire_dead(struct craft_log *log)
     }
 }
 
+CRAFT_INTERNAL void craft_log_retire_old(struct craft_log *log, craft_index to)
+{
+    while (log->oldest != log->newest && log->oldest->last_index <= to) {
+        struct craft_block *dead = log->oldest;
+
+        log->oldest = dead->next;
+        block_retire(log, dead);
+    }
+}
+
 CRAFT_INTERNAL void craft_log_reclaim(struct craft_log *log, uint64_t era)
 {
     while (log->retired != NULL && log->retired->retired_era < era) {
@@ -290,6 +300,82 @@ CRAFT_INTERNAL int craft_log_reserve_slow(struct craft_log *log, size_t entries,
 
 /* ------------------------------------------------------------------ evict */
 
+/*
+ * Bytes of what has left memory are remembered at some places only: at every
+ * segment near `first`, and at fewer the further back, since whenever there
+ * is no room half of them are forgotten.
+ */
+static void mark_add(struct craft_log *log)
+{
+    if (log->marks_len == CRAFT_MARKS_MAX) {
+        for (uint32_t i = 0; i < CRAFT_MARKS_MAX / 2; i++) {
+            log->marks[i] = log->marks[2 * i + 1];
+        }
+        log->marks_len = CRAFT_MARKS_MAX / 2;
+    }
+    log->marks[log->marks_len].index = log->first - 1;
+    log->marks[log->marks_len].end = log->start;
+    log->marks_len++;
+}
+
+CRAFT_INTERNAL void craft_log_marks_drop(struct craft_log *log, craft_index to)
+{
+    uint32_t dead = 0;
+
+    while (dead < log->marks_len && log->marks[dead].index <= to) {
+        log->base_end = log->marks[dead].end;
+        dead++;
+    }
+    log->marks_len -= dead;
+    memmove(log->marks, log->marks + dead, log->marks_len * sizeof *log->marks);
+}
+
+/* Bytes up to `to`, or to a mark behind it. */
+static uint64_t tail_end(const struct craft_log *log, craft_index to)
+{
+    if (to + 1 >= log->first) {
+        return craft_log_end(log, to);
+    }
+    for (uint32_t i = 0; i < log->marks_len; i++) {
+        if (log->marks[i].index >= to) {
+            return log->marks[i].end;
+        }
+    }
+    return log->start;
+}
+
+CRAFT_INTERNAL craft_index craft_log_tail(const struct craft_log *log,
+                                          craft_index to, uint64_t bytes_max)
+{
+    uint64_t end = tail_end(log, to);
+    craft_index low = log->first - 1;
+    craft_index high = to;
+
+    CRAFT_ASSERT(to >= log->base);
+    CRAFT_ASSERT(to <= log->last);
+    if (bytes_max == UINT64_MAX || end - log->base_end <= bytes_max) {
+        return log->base;
+    }
+    for (uint32_t i = 0; i < log->marks_len && log->marks[i].index < to; i++) {
+        if (end - log->marks[i].end <= bytes_max) {
+            return log->marks[i].index;
+        }
+    }
+    if (low >= to || end - craft_log_end(log, low) <= bytes_max) {
+        return low < to ? low : to;
+    }
+    while (high - low > 1) {
+        craft_index middle = low + (high - low) / 2;
+
+        if (end - craft_log_end(log, middle) <= bytes_max) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    return high;
+}
+
 CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit)
 {
     CRAFT_ASSERT(limit <= log->last);
@@ -299,6 +385,7 @@ CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit)
         if (segment->last_index >= log->first) {
             log->start = craft_log_end(log, segment->last_index);
             log->first = segment->last_index + 1;
+            mark_add(log);
         }
         log->oldest = segment->next;
         block_retire(log, segment);
@@ -310,6 +397,11 @@ CRAFT_INTERNAL const char *craft_log_check(const struct craft_log *log)
     craft_term term = 0;
     craft_index newest = 0;
 
+    if (log->base >= log->first || log->first > log->last + 1 ||
+        (log->base > 0 &&
+         (log->runs_len == 0 || log->runs[0].first != log->base))) {
+        return "log: it begins behind its base";
+    }
     for (uint32_t i = 0; i < log->runs_len; i++) {
         if (log->runs[i].term <= term || log->runs[i].first > log->last ||
             (i > 0 && log->runs[i].first <= log->runs[i - 1].first)) {

@@ -34,6 +34,7 @@ static uint32_t run_of(const struct craft_log *log, craft_index index)
 CRAFT_INTERNAL craft_term craft_log_term_slow(const struct craft_log *log,
                                               craft_index index)
 {
+    CRAFT_ASSERT(index >= log->base);
     CRAFT_ASSERT(index <= log->last);
     if (index == 0) {
         return 0;
@@ -50,8 +51,8 @@ CRAFT_INTERNAL craft_index craft_log_last_at_most(const struct craft_log *log,
     if (limit > log->last) {
         limit = log->last;
     }
-    if (limit == 0) {
-        return 0;
+    if (limit == 0 || limit < log->base) {
+        return limit;
     }
     run = run_of(log, limit);
     if (log->runs[run].term <= term) {
@@ -61,7 +62,7 @@ CRAFT_INTERNAL craft_index craft_log_last_at_most(const struct craft_log *log,
         limit = log->runs[run].first - 1;
         run--;
     }
-    return log->runs[run].term <= term ? limit : 0;
+    return log->runs[run].term <= term ? limit : log->runs[0].first - 1;
 }
 
 static void runs_append(struct craft_log *log, craft_index index,
@@ -81,6 +82,16 @@ static void runs_truncate(struct craft_log *log, craft_index from)
         log->runs_len--;
     }
     log->last_term = log->runs_len > 0 ? log->runs[log->runs_len - 1].term : 0;
+}
+
+/* Of what stands before `base` nothing is known any more. */
+static void runs_compact(struct craft_log *log, craft_index base)
+{
+    uint32_t run = run_of(log, base);
+
+    log->runs_len -= run;
+    memmove(log->runs, log->runs + run, log->runs_len * sizeof *log->runs);
+    log->runs[0].first = base;
 }
 
 /* ------------------------------------------------------ append, truncate */
@@ -222,7 +233,7 @@ CRAFT_HOT void craft_log_append_own(struct craft_log *log, craft_term term,
 CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,
                                        bool lent)
 {
-    CRAFT_ASSERT(from >= 1);
+    CRAFT_ASSERT(from > log->base);
     CRAFT_ASSERT(from <= log->last);
     if (lent) {
         craft_log_use_fresh(log, from - 1);
@@ -242,6 +253,47 @@ CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,
     }
     log->end = craft_log_end(log, log->last);
     craft_log_retire_dead(log);
+}
+
+CRAFT_INTERNAL void craft_log_begin(struct craft_log *log, craft_index index,
+                                    craft_term term, bool lent)
+{
+    CRAFT_ASSERT(index > 0);
+    CRAFT_ASSERT(log->runs_max > 0);
+    log->first = log->last + 1;
+    if (lent) {
+        craft_log_use_fresh(log, log->last); /* none of them */
+    }
+    log->base = index;
+    log->first = index + 1;
+    log->last = index;
+    log->last_term = term;
+    log->runs[0].first = index;
+    log->runs[0].term = term;
+    log->runs_len = 1;
+    log->start = log->end;
+    log->base_end = log->end;
+    log->marks_len = 0;
+    craft_log_retire_old(log, UINT64_MAX);
+    log->newest->last_index = index;
+}
+
+CRAFT_INTERNAL void craft_log_compact(struct craft_log *log, craft_index to)
+{
+    CRAFT_ASSERT(to >= log->base);
+    CRAFT_ASSERT(to <= log->last);
+    if (to == log->base) {
+        return;
+    }
+    runs_compact(log, to);
+    craft_log_marks_drop(log, to);
+    log->base = to;
+    if (to >= log->first) {
+        log->start = craft_log_end(log, to);
+        log->base_end = log->start;
+        log->first = to + 1;
+        craft_log_retire_old(log, to);
+    }
 }
 
 CRAFT_INTERNAL craft_index craft_log_batch_slow(const struct craft_log *log,

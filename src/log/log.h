@@ -1,12 +1,15 @@
 /*
  * log: the replicated log as this server holds it (thesis 3.5, 5.1).
  *
- * The terms of all entries are known (runs of equal terms). The newest entries
- * are in memory, first .. last, in one power-of-two array of entries with their
- * data in segments behind it; older ones have been evicted and are fetched
- * from the host when wanted.
+ * It begins behind its base: what stands there and before was compacted. The
+ * terms of the base and of all entries behind it are known (runs of equal
+ * terms). The newest entries are in memory, first .. last, in one power-of-two
+ * array of entries with their data in segments behind it; older ones have been
+ * evicted and are fetched from the host when wanted.
  *
  * Invariants:
+ *  - base < first <= last + 1; the first run begins at the base, if that is
+ *    not 0;
  *  - indexes are consecutive, terms never fall;
  *  - every sum of bytes is a difference of two running ends, so that no
  *    counter can leak;
@@ -39,8 +42,17 @@ struct craft_run {
     craft_term term;
 };
 
+/* How many bytes there were up to an entry that has left memory. */
+struct craft_mark {
+    craft_index index;
+    uint64_t end;
+};
+
+#define CRAFT_MARKS_MAX 32u
+
 struct craft_log {
     const craft_allocator *allocator;
+    craft_index base;  /* the last entry that was compacted; 0 = none */
     craft_index first; /* oldest in memory; last + 1 when none is */
     craft_index last;
     craft_term last_term;
@@ -49,7 +61,8 @@ struct craft_log {
     craft_entry *entries; /* [mask + 1], entry i at i & mask */
     uint64_t *ends;       /* [mask + 1], running bytes up to entry i */
     uint64_t mask;
-    uint64_t start;            /* running bytes before entry `first` */
+    uint64_t base_end;         /* running bytes up to the base, at least */
+    uint64_t start;            /* and before entry `first` */
     uint64_t end;              /* and up to entry `last` */
     struct craft_block *array; /* holds entries and ends */
     struct craft_block *fresh; /* reserved for a truncation */
@@ -64,6 +77,8 @@ struct craft_log {
     size_t spare_room; /* bytes of segments that may still be kept */
 
     uint64_t cache_bytes_max; /* more than this is evicted; never: max */
+    struct craft_mark marks[CRAFT_MARKS_MAX]; /* dense near `first` */
+    uint32_t marks_len;
 
     struct craft_block *retired; /* in order of eras */
     struct craft_block *retired_last;
@@ -117,6 +132,12 @@ CRAFT_INTERNAL int craft_log_reserve_fresh(struct craft_log *log,
 /* After a truncation: retire the segments that hold no entry any more. */
 CRAFT_INTERNAL void craft_log_retire_dead(struct craft_log *log);
 
+/* After a compaction: those that hold none behind `to`, but the newest. */
+CRAFT_INTERNAL void craft_log_retire_old(struct craft_log *log, craft_index to);
+
+/* Forget how many bytes there were before `to`, which becomes the base. */
+CRAFT_INTERNAL void craft_log_marks_drop(struct craft_log *log, craft_index to);
+
 /* Put the entries up to `last` into the fresh array; retire the one in use. */
 CRAFT_INTERNAL void craft_log_use_fresh(struct craft_log *log,
                                         craft_index last);
@@ -141,7 +162,28 @@ CRAFT_HOT void craft_log_append_own(struct craft_log *log, craft_term term,
 CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,
                                        bool lent);
 
-/* Term of the entry; 0 for index 0. index <= last. */
+/*
+ * The log is empty and begins behind this entry, which is known to be right
+ * wherever it conflicts with what was held. Room for one run and, when entries
+ * are lent, a fresh array are reserved.
+ */
+CRAFT_INTERNAL void craft_log_begin(struct craft_log *log, craft_index index,
+                                    craft_term term, bool lent);
+
+/*
+ * Entries up to `to` are given up; base <= to <= last. None of them is lent.
+ */
+CRAFT_INTERNAL void craft_log_compact(struct craft_log *log, craft_index to);
+
+/*
+ * The lowest index such that the entries behind it, up to `to`, have no more
+ * bytes than that, with overhead; by what is known of those that have left
+ * memory, it may keep some less. base <= to <= last.
+ */
+CRAFT_INTERNAL craft_index craft_log_tail(const struct craft_log *log,
+                                          craft_index to, uint64_t bytes_max);
+
+/* Term of the entry; 0 for index 0. base <= index <= last. */
 CRAFT_INTERNAL craft_term craft_log_term_slow(const struct craft_log *log,
                                               craft_index index);
 
@@ -156,7 +198,11 @@ static inline craft_term craft_log_term(const struct craft_log *log,
     return craft_log_term_slow(log, index);
 }
 
-/* The last index <= limit whose term is <= term; 0 when there is none. */
+/*
+ * The last index <= limit whose term is <= term, as far as terms are known: a
+ * limit below the base is itself the answer, and base - 1 the one when all are
+ * of later terms. 0 when there is none.
+ */
 CRAFT_INTERNAL craft_index craft_log_last_at_most(const struct craft_log *log,
                                                   craft_index limit,
                                                   craft_term term);

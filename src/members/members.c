@@ -4,6 +4,9 @@
 #define BLOB_HEADER 24u /* version, flags, lineage, members, reserved */
 #define BLOB_MEMBER 40u /* fixed part of a member */
 #define BLOB_TRAILER 8u /* CRC32C, reserved */
+#define BLOB_INDEX 8u   /* behind the header, of one that a snapshot carries */
+
+#define BLOB_CARRIED 1u /* the flag that tells so */
 
 static size_t members_pad(size_t len)
 {
@@ -123,6 +126,32 @@ CRAFT_INTERNAL void craft_members_found(const craft_member *members,
     craft_store32(at + 4, 0);
 }
 
+CRAFT_INTERNAL size_t
+craft_members_carried_len(const struct craft_members *members)
+{
+    return craft_members_blob_len(members->member, members->len) + BLOB_INDEX;
+}
+
+CRAFT_INTERNAL void craft_members_carry(const struct craft_members *members,
+                                        uint8_t *blob)
+{
+    size_t len = craft_members_carried_len(members);
+    uint8_t *at = blob + BLOB_HEADER + BLOB_INDEX;
+
+    memset(blob, 0, BLOB_HEADER);
+    craft_store32(blob, BLOB_VERSION);
+    craft_store32(blob + 4, BLOB_CARRIED);
+    craft_store64(blob + 8, members->lineage);
+    craft_store32(blob + 16, members->len);
+    craft_store64(blob + BLOB_HEADER, members->index);
+    for (uint32_t i = 0; i < members->len; i++) {
+        at = member_encode(&members->member[i], at);
+    }
+    CRAFT_ASSERT((size_t)(at - blob) + BLOB_TRAILER == len);
+    craft_store32(at, craft_crc32c(0, blob, len - BLOB_TRAILER));
+    craft_store32(at + 4, 0);
+}
+
 static bool bytes_zero(const uint8_t *bytes, size_t len)
 {
     size_t i = 0;
@@ -163,23 +192,29 @@ static bool member_decode(const uint8_t **at, const uint8_t *end,
            member_legal(member);
 }
 
-static bool blob_frame_good(const uint8_t *blob, size_t blob_len)
+/* How much stands before the first member. */
+static size_t blob_head(uint32_t flags)
+{
+    return flags == BLOB_CARRIED ? BLOB_HEADER + BLOB_INDEX : BLOB_HEADER;
+}
+
+static bool blob_frame_good(const uint8_t *blob, size_t blob_len,
+                            uint32_t flags)
 {
     size_t body;
 
-    if (blob == NULL || blob_len < BLOB_HEADER + BLOB_TRAILER) {
+    if (blob == NULL || blob_len < blob_head(flags) + BLOB_TRAILER) {
         return false;
     }
     body = blob_len - BLOB_TRAILER;
-    return craft_load32(blob) == BLOB_VERSION && craft_load32(blob + 4) == 0 &&
-           craft_load32(blob + 20) == 0 &&
+    return craft_load32(blob) == BLOB_VERSION &&
+           craft_load32(blob + 4) == flags && craft_load32(blob + 20) == 0 &&
            craft_load32(blob + body) == craft_crc32c(0, blob, body) &&
            craft_load32(blob + body + 4) == 0;
 }
 
-CRAFT_INTERNAL size_t craft_members_block_size(const uint8_t *blob,
-                                               size_t blob_len,
-                                               size_t members_max)
+static size_t block_size(const uint8_t *blob, size_t blob_len,
+                         size_t members_max, uint32_t flags)
 {
     const uint8_t *at;
     const uint8_t *end;
@@ -188,10 +223,10 @@ CRAFT_INTERNAL size_t craft_members_block_size(const uint8_t *blob,
     craft_id id = 0;
     uint32_t len;
 
-    if (!blob_frame_good(blob, blob_len)) {
+    if (!blob_frame_good(blob, blob_len, flags)) {
         return 0;
     }
-    at = blob + BLOB_HEADER;
+    at = blob + blob_head(flags);
     end = blob + blob_len - BLOB_TRAILER;
     len = craft_load32(blob + 16);
     if (len > members_max) {
@@ -210,17 +245,35 @@ CRAFT_INTERNAL size_t craft_members_block_size(const uint8_t *blob,
     return at == end && voters > 0 ? size : 0;
 }
 
+CRAFT_INTERNAL size_t craft_members_block_size(const uint8_t *blob,
+                                               size_t blob_len,
+                                               size_t members_max)
+{
+    return block_size(blob, blob_len, members_max, 0);
+}
+
+CRAFT_INTERNAL size_t craft_members_carried_size(const uint8_t *blob,
+                                                 size_t blob_len,
+                                                 size_t members_max)
+{
+    size_t size = block_size(blob, blob_len, members_max, BLOB_CARRIED);
+    craft_index index = size > 0 ? craft_load64(blob + BLOB_HEADER) : 0;
+
+    return index > 0 && index < CRAFT_NUMBER_MAX ? size : 0;
+}
+
 CRAFT_INTERNAL void craft_members_decode(const uint8_t *blob, size_t blob_len,
                                          size_t size,
                                          struct craft_members *block)
 {
-    const uint8_t *at = blob + BLOB_HEADER;
+    uint32_t flags = craft_load32(blob + 4);
+    const uint8_t *at = blob + blob_head(flags);
     const uint8_t *end = blob + blob_len - BLOB_TRAILER;
     uint8_t *address;
 
     block->below = NULL;
     block->size = (uint32_t)size;
-    block->index = 0;
+    block->index = flags == BLOB_CARRIED ? craft_load64(blob + BLOB_HEADER) : 0;
     block->lineage = craft_load64(blob + 8);
     block->len = craft_load32(blob + 16);
     address = (uint8_t *)&block->member[block->len];
@@ -238,6 +291,15 @@ CRAFT_INTERNAL void craft_members_decode(const uint8_t *blob, size_t blob_len,
         address += members_pad(member->address_len);
     }
     CRAFT_ASSERT((size_t)(address - (uint8_t *)block) == size);
+}
+
+CRAFT_INTERNAL const struct craft_members *
+craft_members_at(const struct craft_members *stack, craft_index index)
+{
+    while (stack != NULL && stack->index > index) {
+        stack = stack->below;
+    }
+    return stack;
 }
 
 CRAFT_INTERNAL const craft_member *
@@ -286,10 +348,10 @@ CRAFT_INTERNAL void craft_members_pop(struct craft_members **stack,
 }
 
 CRAFT_INTERNAL void craft_members_settle(struct craft_members *stack,
-                                         craft_index commit,
+                                         craft_index index,
                                          const craft_allocator *allocator)
 {
-    while (stack != NULL && stack->index > commit) {
+    while (stack != NULL && stack->index > index) {
         stack = stack->below;
     }
     if (stack != NULL) {

@@ -45,10 +45,27 @@ CRAFT_INTERNAL size_t craft_members_block_size(const uint8_t *blob,
                                                size_t blob_len,
                                                size_t members_max);
 
-/* Decode a blob that craft_members_block_size() accepted into its block. */
+/* Decode a blob that craft_members_block_size() or, see below,
+ * craft_members_carried_size() accepted into its block. */
 CRAFT_INTERNAL void craft_members_decode(const uint8_t *blob, size_t blob_len,
                                          size_t size,
                                          struct craft_members *block);
+
+/*
+ * The blob by which a snapshot carries a configuration: as that of an entry,
+ * with the index of the entry.
+ */
+CRAFT_INTERNAL size_t
+craft_members_carried_len(const struct craft_members *members);
+CRAFT_INTERNAL void craft_members_carry(const struct craft_members *members,
+                                        uint8_t *blob);
+CRAFT_INTERNAL size_t craft_members_carried_size(const uint8_t *blob,
+                                                 size_t blob_len,
+                                                 size_t members_max);
+
+/* The newest of the stack with index <= index, or NULL. */
+CRAFT_INTERNAL const struct craft_members *
+craft_members_at(const struct craft_members *stack, craft_index index);
 
 /* The member with this id, or NULL. */
 CRAFT_INTERNAL const craft_member *
@@ -63,9 +80,9 @@ CRAFT_INTERNAL void craft_members_pop(struct craft_members **stack,
                                       craft_index from,
                                       const craft_allocator *allocator);
 
-/* Free those below the newest with index <= commit: they cannot return. */
+/* Free those below the newest with index <= index: nobody asks for them. */
 CRAFT_INTERNAL void craft_members_settle(struct craft_members *stack,
-                                         craft_index commit,
+                                         craft_index index,
                                          const craft_allocator *allocator);
 
 #endif

@@ -243,6 +243,13 @@ CRAFT_INTERNAL void craft_peer_probe(struct craft_peer *peer,
     peer->newer_bytes = 0;
 }
 
+CRAFT_INTERNAL void craft_peer_lacks(struct craft_peer *peer,
+                                     craft_index next_index)
+{
+    craft_peer_probe(peer, next_index);
+    peer->progress = CRAFT_PROGRESS_SNAPSHOT;
+}
+
 CRAFT_INTERNAL void craft_peer_replicate(struct craft_peer *peer)
 {
     craft_peer_probe(peer, peer->match_index + 1);

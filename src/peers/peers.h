@@ -221,6 +221,11 @@ static inline bool craft_peer_spoke(struct craft_peer *peer)
 CRAFT_INTERNAL void craft_peer_probe(struct craft_peer *peer,
                                      craft_index next_index);
 
+/* It lacks what was compacted: only a snapshot helps, or that it has the entry
+ * before next_index after all. */
+CRAFT_INTERNAL void craft_peer_lacks(struct craft_peer *peer,
+                                     craft_index next_index);
+
 /* Pipeline from next_index on. */
 CRAFT_INTERNAL void craft_peer_replicate(struct craft_peer *peer);
 

@@ -240,7 +240,8 @@ static void a_leader_survives_every_refusal(void **state)
 
 static void run_restore(struct oom *oom)
 {
-    static const craft_restore restore = {sizeof restore, 0, 4, 2, 30, 10};
+    static const craft_restore restore = {
+        sizeof restore, 0, 4, 2, 30, 10, NULL};
     craft_entry entries[40];
     uint8_t blob[400];
     int rv;

@@ -12,7 +12,8 @@ static uint32_t add_log(uint32_t sum, const struct craft_log *log)
     sum = add(sum, log->first);
     sum = add(sum, log->last);
     sum = add(sum, log->truncated_from);
-    for (craft_index i = 1; i <= log->last; i++) {
+    sum = add(sum, log->base);
+    for (craft_index i = log->base + 1; i <= log->last; i++) {
         sum = add(sum, craft_log_term(log, i));
     }
     for (craft_index i = log->first; i <= log->last; i++) {
@@ -142,6 +143,8 @@ static uint32_t add_stored(uint32_t sum, const struct craft_stored *stored)
 {
     sum = add(sum, stored->last);
     sum = add(sum, stored->match);
+    sum = add(sum, stored->snapshot);
+    sum = add(sum, stored->base);
     sum = add(sum, stored->term);
     sum = add(sum, stored->voted_for);
     return add(sum, stored->era == CRAFT_ERA_VOIDED);
@@ -172,6 +175,8 @@ static uint32_t add_requests(uint32_t sum, const struct craft_node *node)
         sum = add(sum, token->token);
         sum = add(sum, token->index);
         sum = add(sum, token->term);
+        sum = add(sum, token->hidden);
+        sum = add(sum, (uint64_t)(int64_t)token->result);
     }
     sum = add(sum, node->apply.index);
     sum = add(sum, node->apply.first);
@@ -185,6 +190,20 @@ static uint32_t add_requests(uint32_t sum, const struct craft_node *node)
     }
     sum = add(sum, node->fetching.next_ticket);
     return add(sum, node->fetching.failed);
+}
+
+static uint32_t add_snapshot(uint32_t sum,
+                             const struct craft_snapshotting *snapshot)
+{
+    sum = add(sum, snapshot->latest.index);
+    sum = add(sum, snapshot->latest.term);
+    sum = add(sum, snapshot->latest.size);
+    sum = add(sum, snapshot->latest.digest);
+    if (snapshot->configuration.len > 0) {
+        sum = craft_crc32c(sum, snapshot->configuration.bytes,
+                           snapshot->configuration.len);
+    }
+    return add(sum, snapshot->compact_to);
 }
 
 static uint32_t add_standing(uint32_t sum, const struct craft_node *node)
@@ -255,5 +274,6 @@ uint32_t node_digest(const craft_node *node)
     sum = add_configuration(sum, node->configuration);
     sum = add_persistence(sum, &node->persist);
     sum = add_requests(sum, node);
+    sum = add_snapshot(sum, &node->snapshot);
     return add_health(sum, &node->health);
 }

@@ -133,7 +133,7 @@ static void inputs_refuse_no_node(void **state)
 
 static void inputs_refuse_a_node_that_is_not_started(void **state)
 {
-    static const craft_restore restore = {sizeof restore, 0, 1, 0, 0, 0};
+    static const craft_restore restore = {sizeof restore, 0, 1, 0, 0, 0, NULL};
     static const craft_member member = {1,    0, CRAFT_MEMBER_VOTER, 0, 0, 0,
                                         NULL, 0};
     struct rig *rig = rig_new(1);
@@ -188,7 +188,7 @@ static void inputs_refuse_a_node_that_halted(void **state)
 
 static void a_node_may_be_stopped_before_it_starts(void **state)
 {
-    static const craft_restore restore = {sizeof restore, 0, 1, 0, 5, 0};
+    static const craft_restore restore = {sizeof restore, 0, 1, 0, 5, 0, NULL};
     struct rig *rig = rig_new(1);
 
     (void)state;
@@ -265,7 +265,7 @@ static void the_codec_refuses_null(void **state)
 
 static void life_refuses_no_node(void **state)
 {
-    static const craft_restore restore = {sizeof restore, 0, 1, 0, 0, 0};
+    static const craft_restore restore = {sizeof restore, 0, 1, 0, 0, 0, NULL};
     static const craft_member member = {1,    0, CRAFT_MEMBER_VOTER, 0, 0, 0,
                                         NULL, 0};
     craft_config config;
@@ -291,7 +291,7 @@ static void life_refuses_no_node(void **state)
 
 static void beginnings_exclude_each_other(void **state)
 {
-    static const craft_restore restore = {sizeof restore, 0, 1, 0, 0, 0};
+    static const craft_restore restore = {sizeof restore, 0, 1, 0, 0, 0, NULL};
     static const craft_member member = {1,    0, CRAFT_MEMBER_VOTER, 0, 0, 0,
                                         NULL, 0};
     struct rig *rig = rig_new(1);
@@ -327,7 +327,7 @@ static void beginnings_exclude_each_other(void **state)
 
 static void a_struct_of_another_size_is_refused(void **state)
 {
-    craft_restore restore = {sizeof restore - 1, 0, 1, 0, 0, 0};
+    craft_restore restore = {sizeof restore - 1, 0, 1, 0, 0, 0, NULL};
     struct rig *rig = rig_new(1);
     craft_message message;
 

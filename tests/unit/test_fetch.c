@@ -203,7 +203,7 @@ static void lead_and_lack(struct rig *rig)
 /* Entries 1 to 100 come back from the disk, and few of them stay in memory. */
 static struct rig *rig_of_much(void)
 {
-    craft_restore restore = {sizeof restore, 0, 2, 0, 0, 0};
+    craft_restore restore = {sizeof restore, 0, 2, 0, 0, 0, NULL};
     struct rig *rig = rig_new(1);
     craft_entry entries[100];
     uint8_t blob[512];

@@ -1,6 +1,7 @@
 /*
  * The log against an array that does the same without cleverness: random
- * appends, truncations, evictions, reservations that fail, reclamation; with
+ * appends, truncations, evictions, compactions, new beginnings, reservations
+ * that fail, reclamation; with
  * lenders whose entries are checksummed from the loan to its end. Under ASan
  * a block freed or moved too early is seen at once.
  */
@@ -57,6 +58,7 @@ struct model {
     struct craft_log log;
     struct craft_random random;
     struct model_entry entries[MODEL_MAX + 1]; /* [index] */
+    craft_index base;
     craft_index last;
     uint64_t serial;
     struct lender lenders[LENDERS_MAX];
@@ -189,7 +191,8 @@ static void extend(struct model *model, bool truncate)
     bool lent = truncate && lent_since(model) != UINT64_MAX;
     size_t space = 0;
 
-    if (model->last + len > MODEL_MAX || (truncate && model->last == 0)) {
+    if (model->last + len > MODEL_MAX ||
+        (truncate && model->last == model->base)) {
         return;
     }
     term += term == 0;
@@ -204,7 +207,8 @@ static void extend(struct model *model, bool truncate)
         return;
     }
     if (truncate) {
-        uint32_t most = model->last < 30 ? (uint32_t)model->last : 30;
+        craft_index held = model->last - model->base;
+        uint32_t most = held < 30 ? (uint32_t)held : 30;
 
         model->last -= 1 + below(model, most);
         craft_log_truncate(&model->log, model->last + 1, lent);
@@ -216,12 +220,9 @@ static void extend(struct model *model, bool truncate)
     }
 }
 
-static void evict(struct model *model)
+/* What is given up gives its place in the array to what comes next. */
+static craft_index below_lent(const struct model *model, craft_index limit)
 {
-    uint32_t held = (uint32_t)(model->log.last + 1 - model->log.first);
-    craft_index limit = model->log.last - below(model, held + 1);
-
-    /* What is evicted gives its place in the array to what comes next. */
     for (size_t i = 0; i < LENDERS_MAX; i++) {
         const struct lender *lender = &model->lenders[i];
 
@@ -229,27 +230,82 @@ static void evict(struct model *model)
             limit = lender->entries->index - 1;
         }
     }
-    evict_to(&model->log, limit, below(model, 40000));
+    return limit;
+}
+
+static void evict(struct model *model)
+{
+    uint32_t held = (uint32_t)(model->log.last + 1 - model->log.first);
+    craft_index limit = model->log.last - below(model, held + 1);
+
+    evict_to(&model->log, below_lent(model, limit), below(model, 40000));
+}
+
+static uint64_t bytes_between(const struct model *model, craft_index after,
+                              craft_index to)
+{
+    uint64_t bytes = 0;
+
+    for (craft_index i = after + 1; i <= to; i++) {
+        bytes += model->entries[i].data_len + CRAFT_ENTRY_OVERHEAD;
+    }
+    return bytes;
+}
+
+/* A tail is never longer than it may be; in memory it is as long as that. */
+static void assert_tail(struct model *model, craft_index to)
+{
+    uint64_t most = below(model, 60000);
+    craft_index from = craft_log_tail(&model->log, to, most);
+
+    assert_in_range(from, model->base, to);
+    assert_true(bytes_between(model, from, to) <= most);
+    if (from > model->base && from >= model->log.first) {
+        assert_true(bytes_between(model, from - 1, to) > most);
+    }
+    assert_int_equal(craft_log_tail(&model->log, to, UINT64_MAX), model->base);
+    assert_in_range(craft_log_tail(&model->log, to, 0), to, to);
+}
+
+static void compact(struct model *model)
+{
+    uint32_t held = (uint32_t)(model->last - model->base);
+    craft_index to = model->last - below(model, held + 1);
+
+    assert_tail(model, to);
+    to = below_lent(model, to);
+    if (to > model->base) {
+        craft_log_compact(&model->log, to);
+        model->base = to;
+    }
+}
+
+/* Anywhere: as a snapshot from another server may. */
+static void begin_anew(struct model *model)
+{
+    bool lent = lent_since(model) != UINT64_MAX;
+    craft_index index = 1 + below(model, 50);
+
+    if (reserve(model, 1, craft_log_space(0), lent) != 0) {
+        return;
+    }
+    model->base = index;
+    model->last = index;
+    model->entries[index].term = model->log.last_term + 1;
+    craft_log_begin(&model->log, index, model->entries[index].term, lent);
 }
 
 /* Begin again at the end of the array of the model. */
 static void shorten(struct model *model)
 {
-    if (model->last < MODEL_MAX - 100) {
-        return;
+    if (model->last >= MODEL_MAX - 100) {
+        begin_anew(model);
     }
-    for (size_t i = 0; i < LENDERS_MAX; i++) {
-        lender_check(&model->lenders[i]);
-        model->lenders[i].entries = NULL;
-    }
-    model->last = below(model, 50);
-    craft_log_truncate(&model->log, model->last + 1, false);
-    model->log.truncated_from = 0;
 }
 
 static void step(struct model *model)
 {
-    switch (below(model, 10)) {
+    switch (below(model, 12)) {
     case 0:
     case 1:
     case 2:
@@ -268,6 +324,16 @@ static void step(struct model *model)
         break;
     case 8:
         evict(model);
+        break;
+    case 9:
+        if (below(model, 4) == 0) {
+            compact(model);
+        }
+        break;
+    case 10:
+        if (below(model, 50) == 0) {
+            begin_anew(model);
+        }
         break;
     default:
         craft_log_reclaim(&model->log, lent_since(model));
@@ -302,7 +368,9 @@ static void assert_equal(struct model *model)
 
     assert_null(craft_log_check(&model->log));
     assert_int_equal(model->log.last, model->last);
-    for (craft_index i = 1; i <= model->last; i++) {
+    assert_int_equal(model->log.base, model->base);
+    for (craft_index i = model->base + (model->base == 0); i <= model->last;
+         i++) {
         assert_int_equal(craft_log_term(&model->log, i),
                          model->entries[i].term);
     }
@@ -312,7 +380,9 @@ static void assert_equal(struct model *model)
     }
     assert_int_equal(craft_log_bytes_after(&model->log, model->log.first - 1),
                      total);
-    while (want > 0 && model->entries[want].term > term) {
+    /* Below the base no term is known: it is the answer that says so. */
+    while (want > 0 && want >= model->base &&
+           model->entries[want].term > term) {
         want--;
     }
     assert_int_equal(craft_log_last_at_most(&model->log, limit, term), want);

@@ -465,9 +465,98 @@ static void settling_keeps_the_committed_one_and_all_above(void **state)
     assert_int_equal(memory.blocks, 0);
 }
 
+/* ------------------------------------------------- carried by a snapshot */
+
+/* One configuration of three, of entry 7, and the blob that carries it. */
+static size_t carried(uint8_t *blob, struct craft_members **members_out)
+{
+    craft_member list[3] = {voter(3), member(9, CRAFT_MEMBER_LEARNER, 0),
+                            voter(1)};
+    size_t len = found(list, 3, blob);
+    size_t size = craft_members_block_size(blob, len, 16);
+    struct craft_members *members = malloc(size);
+
+    assert_non_null(members);
+    craft_members_decode(blob, len, size, members);
+    members->index = 7;
+    *members_out = members;
+    len = craft_members_carried_len(members);
+    craft_members_carry(members, blob);
+    return len;
+}
+
+/* openraft dba24036, redisraft 51c1b78: also after a second snapshot. */
+static void a_carried_blob_decodes_to_the_same_with_its_index(void **state)
+{
+    struct craft_members *members;
+    struct craft_members *again;
+    uint8_t blob[BLOB_MAX];
+    uint8_t second[BLOB_MAX];
+    size_t len = carried(blob, &members);
+    size_t size = craft_members_carried_size(blob, len, 16);
+
+    (void)state;
+    assert_int_equal(size, members->size);
+    again = malloc(size);
+    assert_non_null(again);
+    craft_members_decode(blob, len, size, again);
+    assert_int_equal(again->index, 7);
+    assert_int_equal(again->lineage, members->lineage);
+    assert_int_equal(again->len, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(again->member[i].id, members->member[i].id);
+        assert_int_equal(again->member[i].role, members->member[i].role);
+        assert_int_equal(again->member[i].address_len,
+                         members->member[i].address_len);
+    }
+    assert_int_equal(craft_members_carried_len(again), len);
+    craft_members_carry(again, second);
+    assert_memory_equal(blob, second, len);
+    free(again);
+    free(members);
+}
+
+static void a_carried_blob_is_not_that_of_an_entry(void **state)
+{
+    struct craft_members *members;
+    uint8_t blob[BLOB_MAX];
+    size_t len = carried(blob, &members);
+    craft_member one = voter(1);
+
+    (void)state;
+    assert_int_equal(craft_members_block_size(blob, len, 16), 0);
+    len = found(&one, 1, blob);
+    assert_int_equal(craft_members_carried_size(blob, len, 16), 0);
+    free(members);
+}
+
+static void a_damaged_carried_blob_is_refused(void **state)
+{
+    struct craft_members *members;
+    uint8_t blob[BLOB_MAX];
+    size_t len = carried(blob, &members);
+
+    (void)state;
+    for (size_t bit = 0; bit < 8 * len; bit++) {
+        blob[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_equal(craft_members_carried_size(blob, len, 16), 0);
+        blob[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    for (size_t short_len = 0; short_len < len; short_len++) {
+        assert_int_equal(craft_members_carried_size(blob, short_len, 16), 0);
+    }
+    members->index = 0;
+    craft_members_carry(members, blob);
+    assert_int_equal(craft_members_carried_size(blob, len, 16), 0);
+    free(members);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_carried_blob_decodes_to_the_same_with_its_index),
+        cmocka_unit_test(a_carried_blob_is_not_that_of_an_entry),
+        cmocka_unit_test(a_damaged_carried_blob_is_refused),
         cmocka_unit_test(a_list_needs_a_voter),
         cmocka_unit_test(a_list_is_no_longer_than_allowed),
         cmocka_unit_test(an_id_stands_once_in_a_list_and_in_range),

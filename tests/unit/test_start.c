@@ -94,7 +94,7 @@ static void a_learner_may_bootstrap_and_never_campaigns(void **state)
 
 static void restore_refuses_numbers_that_cannot_be(void **state)
 {
-    static const craft_restore good = {sizeof good, 0, 5, 2, 0, 0};
+    static const craft_restore good = {sizeof good, 0, 5, 2, 0, 0, NULL};
     struct rig *rig = rig_new(1);
     craft_restore bad[6] = {good, good, good, good, good, good};
 
