@@ -451,8 +451,9 @@ enum craft_config_flags {
 
     /* A leader that hears from no majority for election_ticks steps down
      * (thesis 6.2), and so does one whose own disk ends no record for as long,
-     * unless it is the only voter. Without it the two above can keep a leader
-     * in office that sends and cannot receive. */
+     * while a majority of the others goes ahead. No server campaigns whose
+     * disk is as silent. Without it the two above can keep a leader in office
+     * that sends and cannot receive. */
     CRAFT_CONFIG_CHECK_QUORUM = 1u << 2,
 
     /* Off by default. Whoever heard from a leader elects no other for lease_ms
@@ -766,6 +767,8 @@ CRAFT_API int craft_propose_many(craft_node *node,
  *   CRAFT_ERR_LEASE      a leader was heard within lease_ms: it may answer
  *                        reads alone until then. Or none was yet, and this
  *                        server has just started: who knows?
+ *   CRAFT_ERR_BUSY       with CRAFT_CONFIG_CHECK_QUORUM: the disk has ended no
+ *                        record for an election timeout; retry when it has
  *   CRAFT_ERR_NOMEM      node unchanged
  * Effects: a persist, vote requests when it is durable. Since 0.1.
  */

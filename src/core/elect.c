@@ -31,6 +31,13 @@ CRAFT_INTERNAL bool craft_elect_vote_durable(const struct craft_node *node)
            node->persist.durable.voted_for == node->election.voted_for;
 }
 
+/* Is all that a vote request speaks of? */
+static bool candidacy_durable(const struct craft_node *node)
+{
+    return craft_elect_vote_durable(node) &&
+           node->persist.durable.match >= node->log.last;
+}
+
 CRAFT_INTERNAL int craft_elect_may_campaign(const struct craft_node *node)
 {
     if (!node->peers.self_votes) {
@@ -38,6 +45,9 @@ CRAFT_INTERNAL int craft_elect_may_campaign(const struct craft_node *node)
     }
     if (node->persist.full) {
         return CRAFT_ERR_NOSPACE; /* it could not keep a no-op */
+    }
+    if (craft_disk_silent(node)) {
+        return CRAFT_ERR_BUSY; /* nobody could vote for it, itself included */
     }
     if (node->standing.term + 1 >= CRAFT_NUMBER_MAX ||
         node->log.last + 1 >= CRAFT_NUMBER_MAX) {
@@ -75,20 +85,26 @@ CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node, bool handed_over)
                             CRAFT_FACT_VOTES);
 }
 
+/*
+ * The time of a candidate begins when its requests may leave. If its own disk
+ * took it up, it would ask, and in the next tick give the question up for one
+ * of a later term (logcabin 200).
+ */
 CRAFT_INTERNAL void craft_elect_elapse(struct craft_node *node, uint32_t ticks)
 {
     uint32_t elapsed = node->election.elapsed_ticks;
 
+    if (node->standing.role == CRAFT_ROLE_CANDIDATE &&
+        !candidacy_durable(node)) {
+        node->election.elapsed_ticks = 0;
+        return;
+    }
     node->election.elapsed_ticks =
         ticks > UINT32_MAX - elapsed ? UINT32_MAX : elapsed + ticks;
 }
 
 CRAFT_INTERNAL bool craft_elect_tick(struct craft_node *node)
 {
-    if (node->standing.role == CRAFT_ROLE_CANDIDATE &&
-        !craft_elect_vote_durable(node)) {
-        return false; /* its own disk is slow: a new term would not help */
-    }
     return node->election.elapsed_ticks >= node->election.timeout_ticks &&
            !craft_lease_promised(node) && craft_elect_may_campaign(node) == 0;
 }
@@ -282,8 +298,7 @@ static void vote_grant_derive(struct craft_node *node)
  */
 static bool vote_request_may(const struct craft_node *node)
 {
-    return node->peers.want_vote != 0 && craft_elect_vote_durable(node) &&
-           node->persist.durable.match >= node->log.last;
+    return node->peers.want_vote != 0 && candidacy_durable(node);
 }
 
 CRAFT_INTERNAL bool craft_elect_derive(struct craft_node *node)

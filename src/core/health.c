@@ -43,6 +43,14 @@ CRAFT_INTERNAL bool craft_health_quorum_lost(const struct craft_node *node)
            CRAFT_TALLY_LOST;
 }
 
+/* Is nobody else further? Where all disks are slow a leader is none the worse
+ * for its own: to yield would cost the group every leader. */
+static bool disk_keeps_up(const struct craft_node *node)
+{
+    return node->standing.role == CRAFT_ROLE_LEADER &&
+           node->commit_index <= node->persist.durable.match;
+}
+
 /*
  * A ticket counts from the first tick that finds it open: the time of a host
  * that ticks rarely is not the disk's.
@@ -58,6 +66,9 @@ CRAFT_INTERNAL void craft_health_elapse(struct craft_node *node, uint32_t ticks)
         health->disk_ticks = 0;
         return;
     }
+    if (disk_keeps_up(node)) {
+        return;
+    }
     health->disk_ticks = ticks > UINT32_MAX - health->disk_ticks
                              ? UINT32_MAX
                              : health->disk_ticks + ticks;
@@ -65,13 +76,8 @@ CRAFT_INTERNAL void craft_health_elapse(struct craft_node *node, uint32_t ticks)
 
 CRAFT_INTERNAL bool craft_health_disk_silent(const struct craft_node *node)
 {
-    const struct craft_health *health = &node->health;
-
     return node->standing.role == CRAFT_ROLE_LEADER &&
-           (node->config.flags & CRAFT_CONFIG_CHECK_QUORUM) != 0 &&
-           node->peers.voters != 0 && health->disk_ticket != 0 &&
-           health->disk_ticket == node->persist.oldest &&
-           health->disk_ticks >= node->config.election_ticks;
+           node->peers.voters != 0 && craft_disk_silent(node);
 }
 
 /* Peers that began to probe or to replicate, as the leader has them. */

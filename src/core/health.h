@@ -27,8 +27,9 @@ CRAFT_INTERNAL void craft_health_elapse(struct craft_node *node,
                                         uint32_t ticks);
 
 /*
- * Has a leader's own disk ended nothing for an election timeout? Then another
- * leads better, if there is another (thesis 10.2.1, 6.2).
+ * Has a leader's own disk ended nothing for an election timeout, in which a
+ * majority of the others went ahead? Then one of those leads better (thesis
+ * 10.2.1, 6.2).
  */
 CRAFT_INTERNAL bool craft_health_disk_silent(const struct craft_node *node);
 

@@ -280,7 +280,7 @@ struct craft_level {
 struct craft_health {
     struct craft_level *levels; /* [CRAFT_EVENT_KIND_END]; NULL: no interest */
     uint32_t pending;           /* a bit per kind */
-    uint32_t disk_ticks;        /* that this one is known to be open */
+    uint32_t disk_ticks;        /* that this one is known to hold up */
     uint64_t disk_ticket;       /* the oldest, at the last tick; 0 = none */
 };
 
@@ -480,6 +480,21 @@ craft_stretch_held(const struct craft_node *node, uint32_t which,
     }
     *last_out = stretch->last;
     return &stretch->entries[index - stretch->first];
+}
+
+/*
+ * Has the disk ended nothing for an election timeout, of what is open? Slow is
+ * not silent: with every ending the time begins anew (core/health.c). Such a
+ * server could not make a vote durable, not even its own.
+ */
+static inline bool craft_disk_silent(const struct craft_node *node)
+{
+    const struct craft_health *health = &node->health;
+
+    return health->disk_ticket != 0 &&
+           health->disk_ticket == node->persist.oldest &&
+           health->disk_ticks >= node->config.election_ticks &&
+           (node->config.flags & CRAFT_CONFIG_CHECK_QUORUM) != 0;
 }
 
 /* Is anything lent that a truncation could overwrite? */

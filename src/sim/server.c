@@ -390,6 +390,14 @@ void craft_sim_server_receive(struct craft_sim_server *server,
     input_end(input);
 }
 
+/* No vote, no room, or a record that its disk does not end. */
+static bool may_not_campaign(const struct craft_sim_server *server, int rv)
+{
+    return rv == CRAFT_ERR_NOT_VOTER || rv == CRAFT_ERR_NOSPACE ||
+           (rv == CRAFT_ERR_BUSY &&
+            craft_sim_server_status(server).persists_open > 0);
+}
+
 void craft_sim_server_campaign(struct craft_sim_server *server)
 {
     struct input input;
@@ -401,8 +409,7 @@ void craft_sim_server_campaign(struct craft_sim_server *server)
     craft_sim_tell(server->sim, server->position, "campaigns");
     input = input_begin(server, true);
     rv = craft_campaign(server->node);
-    if (rv != CRAFT_ERR_NOT_VOTER && rv != CRAFT_ERR_NOSPACE &&
-        !may_lack_memory(server, rv)) {
+    if (!may_not_campaign(server, rv) && !may_lack_memory(server, rv)) {
         expect(server, "campaign", rv);
     }
     input_end(input);

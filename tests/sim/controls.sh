@@ -81,7 +81,7 @@ control vote_before_durable core/elect.c \
     'a vote of term' 50 3
 control vote_forgotten core/elect.c \
     '/^CRAFT_INTERNAL void craft_elect_restored/,/^}/s/= voted_for/= 0 * voted_for/' \
-    'vote changes within a term' 50 3
+    'vote changes within a term\|log matching' 50 20
 control short_log_elected core/elect.c \
     's/!vote_log_current(node, &message->as.vote)/false/' \
     'leader completeness' 100 8
