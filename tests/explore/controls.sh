@@ -103,11 +103,11 @@ mkdir "$scratch/objects"
     exit 1
 
 control vote_before_durable core/elect.c \
-    's/grant_owed_to != 0 && vote_durable(node)/grant_owed_to != 0/' \
+    's/grant_owed_to != 0 && craft_elect_vote_durable(node)/grant_owed_to != 0/' \
     'vote reply: the granted vote is on the disk'
 told 'leaves, the disk has term'
 control two_leaders core/elect.c \
-    's/grant_owed_to != 0 && vote_durable(node)/grant_owed_to != 0/' \
+    's/grant_owed_to != 0 && craft_elect_vote_durable(node)/grant_owed_to != 0/' \
     'election safety' --servers 3 --term 2 --proposals 0 --heartbeats 0 \
     --open 1 --promises 0
 control vote_forgotten core/elect.c \

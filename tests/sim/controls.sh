@@ -77,11 +77,11 @@ for file in "$src"/base/*.c "$src"/quorum/*.c "$src"/members/*.c \
 done
 
 control vote_before_durable core/elect.c \
-    's/grant_owed_to != 0 && vote_durable(node)/grant_owed_to != 0/' \
+    's/grant_owed_to != 0 && craft_elect_vote_durable(node)/grant_owed_to != 0/' \
     'a vote of term' 50 3
 control vote_forgotten core/elect.c \
     '/^CRAFT_INTERNAL void craft_elect_restored/,/^}/s/= voted_for/= 0 * voted_for/' \
-    'vote changes within a term\|log matching' 50 20
+    'vote changes within a term' 50 3
 control short_log_elected core/elect.c \
     's/!vote_log_current(node, &message->as.vote)/false/' \
     'leader completeness' 100 8
