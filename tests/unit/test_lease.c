@@ -270,7 +270,7 @@ static void promise_outlives_a_change_of_term(void **state)
 static void
 voter_that_has_just_started_waits_as_if_it_had_promised(void **state)
 {
-    static const craft_restore restore = {sizeof restore, 0, 2, 0, 0, 0};
+    static const craft_restore restore = {sizeof restore, 0, 2, 0, 0, 0, NULL};
     struct rig *rig = lease_rig();
 
     (void)state;
