@@ -10,6 +10,7 @@
 
 #define BACKOFF_MIN_MS 20u
 #define BACKOFF_MAX_MS 1000u
+#define RESTART_MS 100u
 #define NS_PER_MS ((uint64_t)1000000)
 #define OUT_KEEP_BYTES ((size_t)256 * 1024)
 
@@ -32,6 +33,7 @@ static void disconnect(struct craft_peer_link *peer)
     craft_buffer_reset(&peer->out, OUT_KEEP_BYTES);
     peer->greeting_len = 0;
     peer->is_blocked = 0;
+    peer->look_ns = 0;
     peer->state = CRAFT_DIAL_IDLE;
 }
 
@@ -94,6 +96,51 @@ static void fail_with_errno(struct craft_peer_link *peer, const char *what,
     craft_dial_fail(peer, reason);
 }
 
+/* ---------------------------------------------------------------- silence */
+
+static uint64_t look_every_ns(const struct craft_peer_link *peer)
+{
+    return peer->links->config.path_ms * NS_PER_MS / 4;
+}
+
+/* Something was sent: it has to be acknowledged in time. */
+static void expect_answer(struct craft_peer_link *peer)
+{
+    if (peer->look_ns == 0) {
+        peer->asked_ns = now_ns(peer);
+        peer->look_ns = peer->asked_ns + look_every_ns(peer);
+    }
+}
+
+/* Nothing has come back for so long, neither from the system of the other end.
+ * What was acknowledged before we asked says nothing. */
+static int is_silent(const struct craft_peer_link *peer, uint32_t ms)
+{
+    return peer->look_ns != 0 &&
+           now_ns(peer) >= peer->asked_ns + ms * NS_PER_MS &&
+           craft_socket_unheard_ms(peer->fd) >= ms;
+}
+
+/*
+ * Is the path still there? TCP asks ever more rarely, so that a path which was
+ * cut for a second may be taken for cut for one more. A new connection finds
+ * out at once.
+ */
+static void look_for_answer(struct craft_peer_link *peer)
+{
+    if (peer->look_ns == 0 || now_ns(peer) < peer->look_ns) {
+        return;
+    }
+    if (is_silent(peer, peer->links->config.path_ms)) {
+        craft_dial_fail(peer, "it acknowledges nothing");
+        return;
+    }
+    peer->look_ns = now_ns(peer) + look_every_ns(peer);
+    if (craft_socket_unheard_ms(peer->fd) == 0) {
+        peer->look_ns = 0; /* until something is sent */
+    }
+}
+
 /* ---------------------------------------------------------------- sending */
 
 /* Writable is asked for only while the socket is full. */
@@ -118,6 +165,7 @@ void craft_dial_flush(struct craft_peer_link *peer)
         counters->sent_bytes += (uint64_t)sent;
         craft_buffer_take(&peer->out, (size_t)sent);
         peer->progress_ns = now_ns(peer);
+        expect_answer(peer);
     }
     if (craft_buffer_len(&peer->out) == 0 &&
         peer->out.capacity > OUT_KEEP_BYTES * 8) {
@@ -200,6 +248,7 @@ static void send_hello(struct craft_peer_link *peer)
     }
     peer->state = CRAFT_DIAL_GREETING;
     peer->next_ns = now_ns(peer) + config->greet_ms * NS_PER_MS;
+    expect_answer(peer);
     watch_for_room(peer, 0);
 }
 
@@ -287,7 +336,8 @@ static void connect_to(struct craft_peer_link *peer,
         return;
     }
     peer->state = CRAFT_DIAL_CONNECTING;
-    peer->next_ns = now_ns(peer) + config->greet_ms * NS_PER_MS;
+    peer->begun_ns = now_ns(peer);
+    peer->next_ns = peer->begun_ns + config->connect_ms * NS_PER_MS;
     if (craft_loop_watch(config->loop, peer->fd, CRAFT_HOST_WRITE, on_event,
                          peer) != 0) {
         craft_dial_fail(peer, "cannot be watched");
@@ -311,7 +361,7 @@ static void dial(struct craft_peer_link *peer)
     peer->state = CRAFT_DIAL_RESOLVING;
 }
 
-static void look_for_answer(struct craft_peer_link *peer)
+static void look_for_address(struct craft_peer_link *peer)
 {
     struct craft_address address;
     int rv = craft_resolve_look(peer->resolve, &address);
@@ -337,22 +387,27 @@ void craft_dial_tick(struct craft_peer_link *peer)
         }
         break;
     case CRAFT_DIAL_RESOLVING:
-        look_for_answer(peer);
+        look_for_address(peer);
         break;
     case CRAFT_DIAL_CONNECTING:
         if (now >= peer->next_ns) {
+            peer->backoff_ms = BACKOFF_MIN_MS; /* it has taken its time */
             craft_dial_fail(peer, "cannot connect: no answer");
         }
         break;
     case CRAFT_DIAL_GREETING:
         if (now >= peer->next_ns) {
             craft_dial_fail(peer, "no answer to our hello");
+        } else {
+            look_for_answer(peer);
         }
         break;
     case CRAFT_DIAL_UP:
         if (peer->is_blocked &&
             now >= peer->progress_ns + config->stall_ms * NS_PER_MS) {
             craft_dial_fail(peer, "it does not read what it is sent");
+        } else {
+            look_for_answer(peer);
         }
         break;
     default:
@@ -360,9 +415,25 @@ void craft_dial_tick(struct craft_peer_link *peer)
     }
 }
 
-uint64_t craft_dial_due(const struct craft_peer_link *peer)
+/* When craft_dial_tick() has something to do; UINT64_MAX: never. */
+static uint64_t due_at(const struct craft_peer_link *peer)
 {
     uint64_t at = peer->next_ns;
+
+    if (peer->state == CRAFT_DIAL_UP) {
+        at = UINT64_MAX;
+        if (peer->is_blocked) {
+            at = peer->progress_ns + peer->links->config.stall_ms * NS_PER_MS;
+        }
+    } else if (peer->state == CRAFT_DIAL_IDLE && peer->links->is_stopping) {
+        at = UINT64_MAX;
+    }
+    return peer->look_ns != 0 && peer->look_ns < at ? peer->look_ns : at;
+}
+
+uint64_t craft_dial_due(const struct craft_peer_link *peer)
+{
+    uint64_t at = due_at(peer);
     uint64_t now = craft_loop_clock();
 
     if (peer->is_lost) {
@@ -371,15 +442,19 @@ uint64_t craft_dial_due(const struct craft_peer_link *peer)
     if (peer->state == CRAFT_DIAL_RESOLVING) {
         return 10 * NS_PER_MS;
     }
-    if (peer->state == CRAFT_DIAL_UP) {
-        if (!peer->is_blocked) {
-            return UINT64_MAX;
-        }
-        at = peer->progress_ns + peer->links->config.stall_ms * NS_PER_MS;
-    } else if (peer->state == CRAFT_DIAL_IDLE && peer->links->is_stopping) {
-        return UINT64_MAX;
+    if (at == UINT64_MAX) {
+        return at;
     }
     return at > now ? at - now : 0;
+}
+
+/* It tries to get through, and TCP may not try again for a long time. */
+static int is_stuck(const struct craft_peer_link *peer)
+{
+    if (peer->state == CRAFT_DIAL_CONNECTING) {
+        return now_ns(peer) >= peer->begun_ns + RESTART_MS * NS_PER_MS;
+    }
+    return is_silent(peer, RESTART_MS);
 }
 
 void craft_dial_encourage(struct craft_peer_link *peer, uint64_t process)
@@ -387,6 +462,8 @@ void craft_dial_encourage(struct craft_peer_link *peer, uint64_t process)
     if (peer->state == CRAFT_DIAL_UP && peer->process != process) {
         /* Its old self is gone, whether TCP has noticed or not. */
         craft_dial_fail(peer, "it was started again");
+    } else if (is_stuck(peer)) {
+        craft_dial_fail(peer, "no answer, but it dials us");
     }
     if (peer->state == CRAFT_DIAL_IDLE) {
         peer->backoff_ms = BACKOFF_MIN_MS;

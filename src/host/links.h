@@ -34,8 +34,11 @@ struct craft_links_config {
     size_t frame_max; /* type and payload */
     size_t link_bytes_max;
     uint32_t accepted_max;
-    uint32_t greet_ms; /* to connect, and to greet */
-    uint32_t stall_ms; /* a peer that reads nothing for so long is gone */
+    uint32_t connect_ms; /* to connect */
+    uint32_t greet_ms;   /* to greet */
+    uint32_t path_ms;    /* a path on which nothing arrives for so long, or no
+                            answer, is gone */
+    uint32_t stall_ms;   /* and so is a peer that reads nothing for so long */
     void *ctx;
     /* Not 0: these bytes are none; the connection is closed. */
     int (*received)(void *ctx, craft_id from, const struct craft_frame *frame);

@@ -32,8 +32,11 @@ struct craft_peer_link {
     uint32_t attempts;
     uint32_t backoff_ms;
     uint64_t next_ns;
+    uint64_t begun_ns; /* of the attempt */
     uint64_t progress_ns;
-    uint64_t process; /* of the one that welcomed us */
+    uint64_t asked_ns; /* the oldest sending that may be unacknowledged */
+    uint64_t look_ns;  /* when to look whether it is; 0 = nothing was sent */
+    uint64_t process;  /* of the one that welcomed us */
     uint64_t dropped;
     struct craft_resolve *resolve;
     struct craft_buffer out;

@@ -13,7 +13,9 @@
 
 #define RESTORE_ENTRIES 1024
 #define RESTORE_BYTES ((size_t)1024 * 1024)
+#define CONNECT_MS_MIN 250u
 #define GREET_MS 2000u
+#define PATH_MS_MIN 500u
 #define STALL_MS_MIN 2000u
 #define PATH_BYTES 4096
 
@@ -228,6 +230,30 @@ static uint64_t draw(void)
     return drawn;
 }
 
+static uint32_t between(uint32_t least, uint32_t value, uint32_t most)
+{
+    if (value < least) {
+        return least;
+    }
+    return value > most ? most : value;
+}
+
+/*
+ * After a partition the links must be back before an election is lost for
+ * lack of them. So they are tried in the time that the group has, not in that
+ * of TCP, whose waits double: a second for the first packet that is lost.
+ */
+static void set_patience(struct craft_links_config *config,
+                         uint32_t election_ms)
+{
+    uint32_t most = UINT32_MAX / 8;
+
+    config->greet_ms = GREET_MS;
+    config->connect_ms = between(CONNECT_MS_MIN, election_ms / 2, GREET_MS);
+    config->path_ms = between(PATH_MS_MIN, election_ms, most);
+    config->stall_ms = 4 * between(STALL_MS_MIN / 4, election_ms, most);
+}
+
 static int make_links(struct craft_host *host,
                       const craft_host_options *options)
 {
@@ -243,16 +269,12 @@ static int make_links(struct craft_host *host,
         .frame_max = host->frame_max,
         .link_bytes_max = options->link_bytes_max,
         .accepted_max = options->accepted_max,
-        .greet_ms = GREET_MS,
-        .stall_ms = STALL_MS_MIN,
         .ctx = host,
         .received = on_frame,
         .changed = on_link,
     };
 
-    if (election_ms > STALL_MS_MIN / 4 && election_ms < UINT32_MAX / 8) {
-        config.stall_ms = election_ms * 4;
-    }
+    set_patience(&config, election_ms);
     if (craft_links_new(&config, &host->links) != 0) {
         return craft_host_fail(host, CRAFT_ERR_NOMEM, "out of memory");
     }

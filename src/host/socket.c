@@ -179,6 +179,23 @@ int64_t craft_socket_receive(int fd, uint8_t *data, size_t len)
     return (int64_t)received;
 }
 
+uint32_t craft_socket_unheard_ms(int fd)
+{
+#if defined(__linux__) && defined(TCP_INFO)
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+
+    memset(&info, 0, sizeof info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+        info.tcpi_unacked > 0) {
+        return info.tcpi_retransmits > 0 ? info.tcpi_last_ack_recv + 1 : 1;
+    }
+#else
+    (void)fd;
+#endif
+    return 0;
+}
+
 uint16_t craft_socket_port(int fd)
 {
     struct craft_address address;

@@ -21,6 +21,12 @@ int craft_socket_error(int fd);
 /* As send() and recv(), without SIGPIPE and EINTR. */
 int64_t craft_socket_send(int fd, const uint8_t *data, size_t len);
 int64_t craft_socket_receive(int fd, uint8_t *data, size_t len);
+/*
+ * For how long the other end's system has acknowledged nothing, though it was
+ * sent something, and that again; 1: not again yet; 0: it has acknowledged
+ * everything, or that cannot be known here.
+ */
+uint32_t craft_socket_unheard_ms(int fd);
 /* The port that a socket has got, 0: unknown. */
 uint16_t craft_socket_port(int fd);
 int craft_socket_would_wait(void); /* errno says: not now */
