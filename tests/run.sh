@@ -154,7 +154,7 @@ need_tools cc cmake build-tool cmocka || {
     finish
 }
 if in_list e2e "$labels"; then
-    want_tools redis-cli python3 || echo "e2e: what needs the above is skipped"
+    want_tools redis-cli python3 ip nft || echo "e2e: what needs the above is skipped"
 fi
 if in_list mutants "$labels" && in_list normal "$runs"; then
     want_tools patch || echo "mutants: fails without the above"

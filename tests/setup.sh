@@ -54,6 +54,8 @@ tool_packages() {
     build-tool) echo ninja-build ;;
     cmocka) echo libcmocka-dev ;;
     redis-cli | redis-benchmark) echo redis-tools ;;
+    ip) echo iproute2 ;;
+    nft) echo nftables ;;
     clang) echo clang-14 ;;
     clang-format) echo clang-format-14 ;;
     clang-tidy) echo clang-tidy-14 ;;

@@ -8,8 +8,8 @@ class ReplyError(Exception):
 
 
 class Connection:
-    def __init__(self, port, timeout=15.0):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port, timeout=15.0, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.data = b""
 
