@@ -482,14 +482,19 @@ typedef struct craft_config {
     size_t message_bytes_max;  /* data and overhead of the entries of one
                                   append, and of one apply batch; at least
                                   entry_bytes_max + 64 [1 MiB + 4 KiB] */
-    size_t inflight_bytes_max; /* sent and not acknowledged, per peer [4 MiB] */
+    size_t inflight_bytes_max; /* sent and not acknowledged, per peer [4 MiB];
+                                  what begins within it is sent whole: one
+                                  message more */
     uint32_t inflight_max;     /* the same in messages [64] */
     uint32_t members_max;      /* 1 .. CRAFT_MEMBERS_MAX [16] */
     size_t uncommitted_bytes_max;  /* in this leader's log and not yet applied
-                                     by it, with overhead [16 MiB] */
+                                     by it, with overhead [16 MiB]; a follower
+                                     whose state machine is slow takes more,
+                                     and reads it back from its disk */
     size_t log_cache_bytes_max;    /* applied entries kept in memory, with
-                                     overhead [4 MiB]; without `fetch` all
-                                     of them stay */
+                                     overhead [4 MiB], and a segment of at
+                                     most 64 KiB, or one entry, more; without
+                                     `fetch` everything stays */
     uint32_t tokens_max;           /* proposals open at once, and reads, each
                                       [65536] */
     uint32_t persist_inflight_max; /* tickets open at once, 1 .. 64 [4] */

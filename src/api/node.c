@@ -99,6 +99,7 @@ static int parts_init(struct craft_node *node)
 
     if (rv == 0 && node->hooks.fetch != NULL) {
         node->log.cache_bytes_max = node->config.log_cache_bytes_max;
+        node->log.bytes_max = node->log.spare_room;
         rv = craft_fetch_init(node);
     }
     if (rv == 0 && node->hooks.event != NULL) {
@@ -417,7 +418,8 @@ int craft_node_restore_entries(craft_node *node, const craft_entry *entries,
     }
     /* All of it is on the disk, so all of it can be fetched again. */
     craft_log_evict(&node->log, node->log.last);
-    craft_log_reclaim(&node->log, UINT64_MAX);
+    craft_log_keep(&node->log, 0);
+    craft_log_reclaim(&node->log, UINT64_MAX, UINT64_MAX);
     return 0;
 }
 

@@ -297,6 +297,9 @@ static inline craft_index entries_take(struct craft_node *node,
                          append->entries_len - i, plan->space);
         i = append->entries_len;
         craft_changed(node, CRAFT_FACT_LOG_GREW);
+        if (craft_log_over(&node->log)) {
+            craft_changed(node, CRAFT_FACT_CACHE_FULL);
+        }
     }
     if (CRAFT_UNLIKELY(node->following.decoded != NULL)) {
         configurations_take(node);

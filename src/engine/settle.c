@@ -149,20 +149,14 @@ CRAFT_HOT void craft_settle(struct craft_node *node)
     }
 }
 
-/* The earliest era in which something that is out was lent. */
-static uint64_t tidy_era(const struct craft_node *node)
+/* The era in which the oldest record that is out was lent. */
+static uint64_t tidy_records_era(const struct craft_node *node)
 {
     const struct craft_persistence *persist = &node->persist;
-    uint64_t era = UINT64_MAX;
 
-    CRAFT_ASSERT(!node->delivery.lent);
-    if (persist->oldest != persist->next) {
-        era = persist->tickets[persist->oldest & persist->mask].era;
-    }
-    if (node->apply.first != 0 && node->apply.era < era) {
-        era = node->apply.era;
-    }
-    return era;
+    return persist->oldest != persist->next
+               ? persist->tickets[persist->oldest & persist->mask].era
+               : UINT64_MAX;
 }
 
 /* Give up what a snapshot stands for: nobody holds it now. */
@@ -181,16 +175,28 @@ static void tidy_compact(struct craft_node *node)
 
 CRAFT_INTERNAL void craft_tidy(struct craft_node *node)
 {
+    const struct craft_application *apply = &node->apply;
     craft_index limit = node->persist.durable.match;
+    uint64_t era = tidy_records_era(node);
 
+    CRAFT_ASSERT(!node->delivery.lent);
     node->due &= ~(uint32_t)CRAFT_TIDY_MEMORY;
     tidy_compact(node);
     /* Until the next snapshot, which may be of any state after the latest. */
     craft_members_settle(node->configuration, node->snapshot.latest.index,
                          &node->config.allocator);
-    if (limit > node->apply.index) {
-        limit = node->apply.index;
+    if (limit > apply->index) {
+        limit = apply->index;
     }
     craft_log_evict(&node->log, limit);
-    craft_log_reclaim(&node->log, tidy_era(node));
+    /* More than may be waits for the state machine: what is durable is read
+     * back for it later. */
+    if (craft_log_over(&node->log)) {
+        craft_log_evict_over(&node->log, node->persist.durable.match,
+                             apply->first, apply->last);
+    }
+    craft_log_keep(&node->log, apply->first);
+    craft_log_reclaim(&node->log,
+                      apply->first != 0 && apply->era < era ? apply->era : era,
+                      era);
 }

@@ -42,22 +42,29 @@ CRAFT_INTERNAL void craft_log_free(struct craft_log *log)
     block_free(log, log->fresh);
     blocks_free(log, log->oldest);
     blocks_free(log, log->spare);
-    blocks_free(log, log->retired);
+    blocks_free(log, log->retired.first);
+    blocks_free(log, log->evicted.first);
     craft_memory_free(log->allocator, log->runs,
                       log->runs_max * sizeof *log->runs);
 }
 
-static void block_retire(struct craft_log *log, struct craft_block *block)
+static void block_retire_to(struct craft_log *log, struct craft_blocks *blocks,
+                            struct craft_block *block)
 {
     block->next = NULL;
     block->retired_era = log->era;
     log->era++;
-    if (log->retired == NULL) {
-        log->retired = block;
+    if (blocks->first == NULL) {
+        blocks->first = block;
     } else {
-        log->retired_last->next = block;
+        blocks->last->next = block;
     }
-    log->retired_last = block;
+    blocks->last = block;
+}
+
+static void block_retire(struct craft_log *log, struct craft_block *block)
+{
+    block_retire_to(log, &log->retired, block);
 }
 
 /* A segment that nobody reads any more is kept for reuse, within bounds; an
@@ -105,14 +112,22 @@ CRAFT_INTERNAL void craft_log_retire_old(struct craft_log *log, craft_index to)
     }
 }
 
-CRAFT_INTERNAL void craft_log_reclaim(struct craft_log *log, uint64_t era)
+static void blocks_reclaim(struct craft_log *log, struct craft_blocks *blocks,
+                           uint64_t era)
 {
-    while (log->retired != NULL && log->retired->retired_era < era) {
-        struct craft_block *block = log->retired;
+    while (blocks->first != NULL && blocks->first->retired_era < era) {
+        struct craft_block *block = blocks->first;
 
-        log->retired = block->next;
+        blocks->first = block->next;
         block_reuse(log, block);
     }
+}
+
+CRAFT_INTERNAL void craft_log_reclaim(struct craft_log *log, uint64_t era,
+                                      uint64_t evicted_era)
+{
+    blocks_reclaim(log, &log->retired, era);
+    blocks_reclaim(log, &log->evicted, evicted_era);
 }
 
 /* ------------------------------------------------------- array of entries */
@@ -144,6 +159,7 @@ static void array_take(struct craft_log *log, struct craft_block *array,
     log->entries = entries;
     log->ends = ends;
     log->mask = mask;
+    log->kept = log->first;
 }
 
 static size_t slots_for(size_t least)
@@ -160,10 +176,11 @@ static size_t slots_for(size_t least)
 static int array_reserve(struct craft_log *log, size_t entries)
 {
     size_t held = (size_t)(log->last + 1 - log->first);
+    size_t kept = (size_t)(log->last + 1 - log->kept);
     struct craft_block *array;
     size_t slots;
 
-    if (log->array != NULL && entries <= log->mask + 1 - held) {
+    if (log->array != NULL && entries <= log->mask + 1 - kept) {
         return 0;
     }
     if (entries > SIZE_MAX / 256 - held) {
@@ -376,19 +393,44 @@ CRAFT_INTERNAL craft_index craft_log_tail(const struct craft_log *log,
     return high;
 }
 
+/* Take the oldest segment off, and its entries. */
+static struct craft_block *oldest_take(struct craft_log *log)
+{
+    struct craft_block *segment = log->oldest;
+
+    if (segment->last_index >= log->first) {
+        log->start = craft_log_end(log, segment->last_index);
+        log->first = segment->last_index + 1;
+        mark_add(log);
+    }
+    log->oldest = segment->next;
+    return segment;
+}
+
 CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit)
 {
     CRAFT_ASSERT(limit <= log->last);
     while (craft_log_evictable(log, limit)) {
-        struct craft_block *segment = log->oldest;
+        block_retire_to(log, &log->evicted, oldest_take(log));
+    }
+}
 
-        if (segment->last_index >= log->first) {
-            log->start = craft_log_end(log, segment->last_index);
-            log->first = segment->last_index + 1;
-            mark_add(log);
-        }
-        log->oldest = segment->next;
-        block_retire(log, segment);
+CRAFT_INTERNAL void craft_log_evict_over(struct craft_log *log,
+                                         craft_index limit,
+                                         craft_index lent_first,
+                                         craft_index lent_last)
+{
+    CRAFT_ASSERT(limit <= log->last);
+    while (craft_log_over(log) && log->oldest != log->newest &&
+           log->oldest->last_index <= limit) {
+        craft_index first = log->first;
+        struct craft_block *segment = oldest_take(log);
+
+        block_retire_to(log,
+                        first <= lent_last && lent_first <= segment->last_index
+                            ? &log->retired
+                            : &log->evicted,
+                        segment);
     }
 }
 

@@ -7,8 +7,10 @@ CRAFT_INTERNAL void craft_log_init(struct craft_log *log,
     memset(log, 0, sizeof *log);
     log->allocator = allocator;
     log->first = 1;
+    log->kept = 1;
     log->spare_room = spare_room;
     log->cache_bytes_max = UINT64_MAX;
+    log->bytes_max = UINT64_MAX;
 }
 
 /* ---------------------------------------------------------- runs of terms */
@@ -116,7 +118,7 @@ static inline struct log_cursor cursor_begin(const struct craft_log *log,
     struct log_cursor cursor = {log->entries,  log->ends, log->mask,
                                 log->last + 1, log->end,  NULL};
 
-    CRAFT_ASSERT(log->last + entries - log->first <= log->mask);
+    CRAFT_ASSERT(log->last + entries - log->kept <= log->mask);
     CRAFT_ASSERT(space <= segment->size - segment->used);
     cursor.data = (uint8_t *)segment + segment->used;
     return cursor;
@@ -189,7 +191,7 @@ static inline void append_one(struct craft_log *log, craft_term term,
     size_t data_len = command->data_len;
     uint8_t *data = (uint8_t *)segment + segment->used;
 
-    CRAFT_ASSERT(index - log->first <= log->mask);
+    CRAFT_ASSERT(index - log->kept <= log->mask);
     CRAFT_ASSERT(craft_log_space(data_len) <= segment->size - segment->used);
     if (CRAFT_UNLIKELY(term != log->last_term)) {
         runs_append(log, index, term);
@@ -251,6 +253,9 @@ CRAFT_INTERNAL void craft_log_truncate(struct craft_log *log, craft_index from,
     if (from < log->first) {
         log->first = from; /* nothing of the rest was in memory */
     }
+    if (log->kept > log->first) {
+        log->kept = log->first;
+    }
     log->end = craft_log_end(log, log->last);
     craft_log_retire_dead(log);
 }
@@ -266,6 +271,7 @@ CRAFT_INTERNAL void craft_log_begin(struct craft_log *log, craft_index index,
     }
     log->base = index;
     log->first = index + 1;
+    log->kept = index + 1;
     log->last = index;
     log->last_term = term;
     log->runs[0].first = index;

@@ -13,6 +13,8 @@
  *  - indexes are consecutive, terms never fall;
  *  - every sum of bytes is a difference of two running ends, so that no
  *    counter can leak;
+ *  - a batch that the state machine holds may be evicted: its places in the
+ *    array and its segments are kept until it ends;
  *  - memory that may be lent is never moved, overwritten or freed: growth and
  *    a truncation under a lender take a fresh array, segments are never
  *    rewound, and what is given up is retired with the era in which that
@@ -37,6 +39,12 @@ struct craft_block {
     craft_index last_index; /* segments: newest live entry within */
 };
 
+/* Retired, in order of eras. */
+struct craft_blocks {
+    struct craft_block *first;
+    struct craft_block *last;
+};
+
 struct craft_run {
     craft_index first;
     craft_term term;
@@ -54,6 +62,8 @@ struct craft_log {
     const craft_allocator *allocator;
     craft_index base;  /* the last entry that was compacted; 0 = none */
     craft_index first; /* oldest in memory; last + 1 when none is */
+    craft_index kept;  /* places in the array are taken from here on: those
+                          before `first` are lent to an open batch */
     craft_index last;
     craft_term last_term;
     craft_index truncated_from; /* lowest not yet settled; 0 = none */
@@ -77,11 +87,12 @@ struct craft_log {
     size_t spare_room; /* bytes of segments that may still be kept */
 
     uint64_t cache_bytes_max; /* more than this is evicted; never: max */
+    uint64_t bytes_max;       /* likewise, though it is not applied yet */
     struct craft_mark marks[CRAFT_MARKS_MAX]; /* dense near `first` */
     uint32_t marks_len;
 
-    struct craft_block *retired; /* in order of eras */
-    struct craft_block *retired_last;
+    struct craft_blocks retired;
+    struct craft_blocks evicted; /* of those an open batch holds nothing */
     uint64_t era;
 };
 
@@ -104,7 +115,7 @@ static inline bool craft_log_reserved(const struct craft_log *log,
 {
     return log->newest != NULL &&
            space <= log->newest->size - log->newest->used &&
-           entries <= log->mask + 1 - (log->last + 1 - log->first) &&
+           entries <= log->mask + 1 - (log->last + 1 - log->kept) &&
            log->runs_len + runs <= log->runs_max;
 }
 
@@ -260,8 +271,40 @@ static inline bool craft_log_evictable(const struct craft_log *log,
  */
 CRAFT_INTERNAL void craft_log_evict(struct craft_log *log, craft_index limit);
 
-/* Free or reuse what was retired before era. UINT64_MAX: all of it. */
-CRAFT_INTERNAL void craft_log_reclaim(struct craft_log *log, uint64_t era);
+/* Is more held than what is applied and what is not may be together? */
+static inline bool craft_log_over(const struct craft_log *log)
+{
+    return CRAFT_UNLIKELY(log->end - log->start > log->bytes_max);
+}
+
+/*
+ * Evict whole segments up to limit while that is so, although the state machine
+ * lacks their entries. Of those up to limit only lent_first .. lent_last may be
+ * lent, to it, and are none of the log's if they are before its first; 0, 0:
+ * none.
+ */
+CRAFT_INTERNAL void craft_log_evict_over(struct craft_log *log,
+                                         craft_index limit,
+                                         craft_index lent_first,
+                                         craft_index lent_last);
+
+/*
+ * After that: the places of a batch that is lent from lent_first on are not
+ * used again, but for one that is before those kept, and has left the array.
+ * 0: none is.
+ */
+static inline void craft_log_keep(struct craft_log *log, craft_index lent_first)
+{
+    log->kept = lent_first < log->kept || lent_first > log->first ? log->first
+                                                                  : lent_first;
+}
+
+/*
+ * Free or reuse what was retired before era; of what an open batch holds
+ * nothing, what was retired before evicted_era. UINT64_MAX: all of it.
+ */
+CRAFT_INTERNAL void craft_log_reclaim(struct craft_log *log, uint64_t era,
+                                      uint64_t evicted_era);
 
 /* NULL, or the broken invariant. */
 CRAFT_INTERNAL const char *craft_log_check(const struct craft_log *log);

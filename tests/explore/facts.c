@@ -128,7 +128,11 @@ static uint64_t add_era(uint64_t sum, const craft_node *node, uint64_t era)
 {
     uint64_t since = 0;
 
-    for (const struct craft_block *at = node->log.retired; at != NULL;
+    for (const struct craft_block *at = node->log.retired.first; at != NULL;
+         at = at->next) {
+        since += at->retired_era >= era;
+    }
+    for (const struct craft_block *at = node->log.evicted.first; at != NULL;
          at = at->next) {
         since += at->retired_era >= era;
     }
@@ -141,7 +145,9 @@ static uint64_t add_memory(uint64_t sum, const craft_node *node)
 
     sum = add_blocks(sum, node->log.oldest);
     sum = add_blocks(sum, node->log.spare);
-    sum = add_blocks(sum, node->log.retired);
+    sum = add_blocks(sum, node->log.retired.first);
+    sum = add_blocks(sum, node->log.evicted.first);
+    sum = mix(sum, node->log.kept);
     for (uint64_t t = persist->oldest; t != persist->next; t++) {
         sum = add_era(sum, node, persist->tickets[t & persist->mask].era);
     }

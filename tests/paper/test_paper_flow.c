@@ -1,6 +1,6 @@
 /*
- * Flow control (thesis 10.2): what a peer that is dead, stuck or far away costs,
- * what is lost and mended, and that nothing grows without a bound.
+ * Flow control (thesis 10.2): what a peer that is dead, stuck or far away
+ * costs, what is lost and mended, and that nothing grows without a bound.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -211,6 +211,105 @@ static void refused_append_is_answered_once(void **state)
     cluster_free(cluster);
 }
 
+/* -------------------------------------------------- a slow state machine */
+
+/* Server 1 leads, the state machine of server 3 ends nothing by itself. */
+static struct cluster *cluster_with_slow_machine(void)
+{
+    struct cluster_options options;
+    struct cluster *cluster;
+
+    cluster_options_init(&options, 3);
+    options.config.entry_bytes_max = 1024;
+    options.config.message_bytes_max = 4096;
+    options.config.log_cache_bytes_max = 32768;
+    options.config.uncommitted_bytes_max = 65536;
+    cluster = cluster_new(&options);
+    cluster_elect(cluster, 1);
+    cluster_run(cluster, 2);
+    cluster_node(cluster, 3)->apply_ends = CLUSTER_ENDS_WHEN_TOLD;
+    return cluster;
+}
+
+static void deliver_all(struct cluster *cluster)
+{
+    while (cluster->network_len > 0) {
+        (void)cluster_deliver(cluster, play_all());
+    }
+}
+
+static void replicate(struct cluster *cluster, int commands)
+{
+    for (int i = 0; i < commands; i++) {
+        assert_int_equal(cluster_propose_sized(cluster, 1, 200), 0);
+        deliver_all(cluster);
+        if (i % 20 == 0) {
+            (void)cluster_tick(cluster, 1, 1);
+            deliver_all(cluster);
+        }
+    }
+}
+
+/*
+ * A follower whose state machine stands still goes on to log and acknowledge:
+ * the group does not wait for it. What it cannot hold in memory it reads back
+ * from its disk, also while one batch is open all the time.
+ */
+static void slow_machine_of_a_follower_is_bounded_in_memory(void **state)
+{
+    struct cluster *cluster = cluster_with_slow_machine();
+    struct cluster_node *slow = cluster_node(cluster, 3);
+    craft_status status;
+
+    (void)state;
+    replicate(cluster, 10000); /* 2.6 MB of log */
+    status = cluster_status(cluster, 3);
+    assert_int_equal(status.durable_index, 10002);
+    assert_in_range(status.commit_index, 9900, 10002);
+    assert_in_range(status.applied_index, 2, 3);
+    assert_in_range(status.log_bytes, 1, 32768 + 65536 + 4096);
+    assert_in_range(slow->memory_most, 1, 400000);
+    assert_non_null(slow->batch);
+
+    for (int i = 0; i < 100; i++) { /* slow, but not that slow */
+        (void)cluster_apply_all(cluster, 3);
+        replicate(cluster, 1);
+    }
+    assert_in_range(cluster_status(cluster, 3).applied_index, 500, 5000);
+    assert_in_range(slow->memory_most, 1, 400000);
+
+    slow->apply_ends = CLUSTER_ENDS_INSIDE;
+    (void)cluster_apply_all(cluster, 3);
+    cluster_run(cluster, 2);
+    assert_int_equal(cluster_status(cluster, 3).applied_index, 10102);
+    assert_in_range(slow->memory_most, 1, 400000);
+    replicate(cluster, 100);
+    assert_in_range(cluster_status(cluster, 3).log_bytes, 1, 32768 + 65536);
+    cluster_free(cluster);
+}
+
+/* Its memory is of use again: it may lead, and serves the others from it. */
+static void slow_machine_does_not_keep_a_follower_from_leading(void **state)
+{
+    struct cluster *cluster = cluster_with_slow_machine();
+
+    (void)state;
+    replicate(cluster, 1000);
+    cluster_isolate(cluster, 1);
+    (void)cluster_campaign(cluster, 3);
+    deliver_all(cluster);
+    assert_int_equal(cluster_leader(cluster), 3);
+    assert_int_equal(cluster_status(cluster, 3).commit_index, 1003);
+    assert_in_range(cluster_status(cluster, 3).applied_index, 2, 3);
+    /* What waits for it in memory is more than it may be: it pushes back. */
+    assert_int_equal(cluster_propose_sized(cluster, 3, 1024), CRAFT_ERR_BUSY);
+    cluster_heal(cluster);
+    cluster_converge(cluster);
+    assert_int_equal(cluster_status(cluster, 3).applied_index,
+                     cluster_status(cluster, 2).applied_index);
+    cluster_free(cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +319,8 @@ int main(void)
         cmocka_unit_test(peer_that_takes_nothing_is_asked_once_per_heartbeat),
         cmocka_unit_test(repeated_refusal_is_no_flood),
         cmocka_unit_test(refused_append_is_answered_once),
+        cmocka_unit_test(slow_machine_of_a_follower_is_bounded_in_memory),
+        cmocka_unit_test(slow_machine_does_not_keep_a_follower_from_leading),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ static void evict_to(struct craft_log *log, craft_index limit,
 {
     log->cache_bytes_max = bytes_max;
     craft_log_evict(log, limit);
+    craft_log_keep(log, 0);
 }
 
 struct fixture {
@@ -87,7 +88,7 @@ static void an_empty_log_has_no_last_entry(void **state)
     assert_int_equal(craft_log_bytes_after(&f.log, 0), 0);
     assert_int_equal(craft_log_last_at_most(&f.log, 100, 100), 0);
     evict_to(&f.log, 0, 0);
-    craft_log_reclaim(&f.log, UINT64_MAX);
+    craft_log_reclaim(&f.log, UINT64_MAX, UINT64_MAX);
     assert_int_equal(f.memory.allocations, 0);
     close_log(&f);
 }
@@ -275,7 +276,7 @@ static void steady_state_allocates_nothing(void **state)
 
         append_many(&f.log, 3, (size_t)(i * 7 % 200));
         evict_to(&f.log, f.log.last - 3, 20000);
-        craft_log_reclaim(&f.log, era);
+        craft_log_reclaim(&f.log, era, era);
         if (i == 5000) {
             before = f.memory.allocations;
         }
@@ -295,11 +296,11 @@ static void memory_after_a_burst_is_bounded(void **state)
     append_many(&f.log, 4000, 1000);
     assert_true(f.memory.bytes > 4000u * 1000u);
     evict_to(&f.log, f.log.last, 0);
-    craft_log_reclaim(&f.log, UINT64_MAX);
+    craft_log_reclaim(&f.log, UINT64_MAX, UINT64_MAX);
     assert_true(f.log.spare_room <= SPARE_MAX);
     assert_true(f.memory.bytes <
                 SPARE_MAX + segment + 4096 * 80 /* array */ + 4096);
-    assert_null(f.log.retired);
+    assert_null(f.log.retired.first);
     close_log(&f);
 }
 
@@ -342,7 +343,7 @@ static void a_reservation_holds_until_the_next_append(void **state)
     assert_int_equal(
         craft_log_reserve(&f.log, 50, 50 * craft_log_space(1000), 50), 0);
     evict_to(&f.log, 100, 0);
-    craft_log_reclaim(&f.log, UINT64_MAX);
+    craft_log_reclaim(&f.log, UINT64_MAX, UINT64_MAX);
     f.memory.sealed = true;
     for (craft_term term = 2; term < 52; term++) {
         memset(&entry, 0, sizeof entry);

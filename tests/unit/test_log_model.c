@@ -3,7 +3,8 @@
  * appends, truncations, evictions, compactions, new beginnings, reservations
  * that fail, reclamation; with
  * lenders whose entries are checksummed from the loan to its end. Under ASan
- * a block freed or moved too early is seen at once.
+ * a block freed or moved too early is seen at once. The first lender stands for
+ * the state machine: what it holds is never truncated, and may be evicted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,14 +43,6 @@ static void append_entry(struct craft_log *log, const craft_entry *entry)
     craft_command command = {entry->data, entry->data_len, entry->token};
 
     craft_log_append_own(log, entry->term, entry->kind, &command);
-}
-
-/* Evict up to limit what is over bytes_max. */
-static void evict_to(struct craft_log *log, craft_index limit,
-                     uint64_t bytes_max)
-{
-    log->cache_bytes_max = bytes_max;
-    craft_log_evict(log, limit);
 }
 
 struct model {
@@ -134,12 +127,13 @@ static void lender_end(struct model *model)
     lender->entries = NULL;
 }
 
-/* The earliest era of what is out, UINT64_MAX when nothing is. */
-static uint64_t lent_since(const struct model *model)
+/* The earliest era of what is out to these and later lenders, UINT64_MAX when
+ * nothing is. */
+static uint64_t lent_since(const struct model *model, size_t lender)
 {
     uint64_t era = UINT64_MAX;
 
-    for (size_t i = 0; i < LENDERS_MAX; i++) {
+    for (size_t i = lender; i < LENDERS_MAX; i++) {
         if (model->lenders[i].entries != NULL && model->lenders[i].era < era) {
             era = model->lenders[i].era;
         }
@@ -182,17 +176,29 @@ static int reserve(struct model *model, size_t entries, size_t space,
     return rv;
 }
 
+/* Of the newest entries, how many may be truncated. */
+static uint32_t loose_len(const struct model *model)
+{
+    const struct lender *batch = &model->lenders[0];
+    craft_index held = model->base;
+
+    if (batch->entries != NULL && held < batch->entries[batch->len - 1].index) {
+        held = batch->entries[batch->len - 1].index;
+    }
+    return (uint32_t)(model->last - held);
+}
+
 /* Some entries, after a truncation or not, as a follower takes them. */
 static void extend(struct model *model, bool truncate)
 {
     struct model_entry made[20];
     size_t len = 1 + below(model, 20);
     craft_term term = model->log.last_term + truncate;
-    bool lent = truncate && lent_since(model) != UINT64_MAX;
+    bool lent = truncate && lent_since(model, 0) != UINT64_MAX;
+    uint32_t loose = loose_len(model);
     size_t space = 0;
 
-    if (model->last + len > MODEL_MAX ||
-        (truncate && model->last == model->base)) {
+    if (model->last + len > MODEL_MAX || (truncate && loose == 0)) {
         return;
     }
     term += term == 0;
@@ -207,8 +213,7 @@ static void extend(struct model *model, bool truncate)
         return;
     }
     if (truncate) {
-        craft_index held = model->last - model->base;
-        uint32_t most = held < 30 ? (uint32_t)held : 30;
+        uint32_t most = loose < 30 ? loose : 30;
 
         model->last -= 1 + below(model, most);
         craft_log_truncate(&model->log, model->last + 1, lent);
@@ -220,10 +225,12 @@ static void extend(struct model *model, bool truncate)
     }
 }
 
-/* What is given up gives its place in the array to what comes next. */
-static craft_index below_lent(const struct model *model, craft_index limit)
+/* What is given up gives its place in the array to what comes next: not what
+ * these and later lenders hold. */
+static craft_index below_lent(const struct model *model, craft_index limit,
+                              size_t lender_first)
 {
-    for (size_t i = 0; i < LENDERS_MAX; i++) {
+    for (size_t i = lender_first; i < LENDERS_MAX; i++) {
         const struct lender *lender = &model->lenders[i];
 
         if (lender->entries != NULL && limit >= lender->entries->index) {
@@ -233,12 +240,42 @@ static craft_index below_lent(const struct model *model, craft_index limit)
     return limit;
 }
 
+/* Up to limit, although the state machine may hold some of it. */
+static void evict_over(struct model *model, craft_index limit)
+{
+    const struct lender *batch = &model->lenders[0];
+    craft_index first = 0;
+    craft_index last = 0;
+
+    if (batch->entries != NULL) {
+        first = batch->entries->index;
+        last = first + batch->len - 1;
+    }
+    model->log.bytes_max = below(model, 40000);
+    craft_log_evict_over(&model->log, limit, first, last);
+    craft_log_keep(&model->log, first);
+}
+
+static void evict_applied(struct model *model, craft_index limit)
+{
+    const struct lender *batch = &model->lenders[0];
+
+    model->log.cache_bytes_max = below(model, 40000);
+    craft_log_evict(&model->log, limit);
+    craft_log_keep(&model->log,
+                   batch->entries != NULL ? batch->entries->index : 0);
+}
+
 static void evict(struct model *model)
 {
     uint32_t held = (uint32_t)(model->log.last + 1 - model->log.first);
     craft_index limit = model->log.last - below(model, held + 1);
 
-    evict_to(&model->log, below_lent(model, limit), below(model, 40000));
+    if (below(model, 2) == 0) {
+        evict_over(model, below_lent(model, limit, 1));
+    } else {
+        evict_applied(model, below_lent(model, limit, 0));
+    }
 }
 
 static uint64_t bytes_between(const struct model *model, craft_index after,
@@ -273,19 +310,24 @@ static void compact(struct model *model)
     craft_index to = model->last - below(model, held + 1);
 
     assert_tail(model, to);
-    to = below_lent(model, to);
+    to = below_lent(model, to, 0);
     if (to > model->base) {
         craft_log_compact(&model->log, to);
         model->base = to;
     }
 }
 
-/* Anywhere: as a snapshot from another server may. */
+/* Anywhere behind what the state machine holds: as a snapshot from another
+ * server may. */
 static void begin_anew(struct model *model)
 {
-    bool lent = lent_since(model) != UINT64_MAX;
+    const struct lender *batch = &model->lenders[0];
+    bool lent = lent_since(model, 0) != UINT64_MAX;
     craft_index index = 1 + below(model, 50);
 
+    if (batch->entries != NULL) {
+        index += batch->entries->index + batch->len;
+    }
     if (reserve(model, 1, craft_log_space(0), lent) != 0) {
         return;
     }
@@ -299,6 +341,8 @@ static void begin_anew(struct model *model)
 static void shorten(struct model *model)
 {
     if (model->last >= MODEL_MAX - 100) {
+        lender_check(&model->lenders[0]);
+        model->lenders[0].entries = NULL;
         begin_anew(model);
     }
 }
@@ -336,7 +380,8 @@ static void step(struct model *model)
         }
         break;
     default:
-        craft_log_reclaim(&model->log, lent_since(model));
+        craft_log_reclaim(&model->log, lent_since(model, 0),
+                          lent_since(model, 1));
         break;
     }
     shorten(model);
