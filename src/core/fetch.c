@@ -193,11 +193,27 @@ static void stretch_ask(struct craft_node *node, uint32_t which,
     fetch->bytes_max = node->config.message_bytes_max;
 }
 
+/* The first peer that wants entries and still lacks them: since it wanted them
+ * it may have got them from elsewhere. */
+static bool peer_lacking(struct craft_node *node, uint32_t *slot_out)
+{
+    struct craft_peers *peers = &node->peers;
+
+    while (peers->want_fetch != 0) {
+        *slot_out = craft_peers_lowest(peers->want_fetch);
+        if (peers->slots[*slot_out].next_index < node->log.first) {
+            return true;
+        }
+        peers->want_fetch &= peers->want_fetch - 1;
+    }
+    return false;
+}
+
 CRAFT_INTERNAL bool craft_fetch_derive(struct craft_node *node,
                                        craft_index to_apply)
 {
     struct craft_stretch *stretches = node->fetching.stretches;
-    uint64_t wanting = node->peers.want_fetch;
+    uint32_t slot;
 
     if (stretches == NULL || node->fetching.failed) {
         node->due &= ~(uint32_t)CRAFT_DERIVE_FETCH;
@@ -213,16 +229,10 @@ CRAFT_INTERNAL bool craft_fetch_derive(struct craft_node *node,
         stretch_ask(node, CRAFT_FETCH_APPLY, to_apply, last);
         return true;
     }
-    if (wanting != 0 && stretches[CRAFT_FETCH_PEERS].ticket == 0) {
-        const struct craft_peer *peer =
-            &node->peers.slots[craft_peers_lowest(wanting)];
-
-        if (peer->next_index < node->log.first) {
-            stretch_ask(node, CRAFT_FETCH_PEERS, peer->next_index,
-                        node->log.first - 1);
-            return true;
-        }
-        node->peers.want_fetch &= wanting - 1;
+    if (stretches[CRAFT_FETCH_PEERS].ticket == 0 && peer_lacking(node, &slot)) {
+        stretch_ask(node, CRAFT_FETCH_PEERS, node->peers.slots[slot].next_index,
+                    node->log.first - 1);
+        return true;
     }
     node->due &= ~(uint32_t)CRAFT_DERIVE_FETCH;
     return false;

@@ -15,36 +15,50 @@ static int propose(struct rig *rig, uint64_t token)
     return craft_propose(rig->node, (const uint8_t *)"x", 1, token);
 }
 
-/* A leader with little in memory, and a peer that wants it all. */
-static struct rig *rig_fetching(void)
+/* So many of the others as make a majority have all that this leader has. */
+static void acknowledge_all(struct rig *rig, craft_id voters)
+{
+    for (craft_id id = 2; id <= voters / 2 + 1; id++) {
+        assert_int_equal(rig_acknowledge(rig, id, rig_status(rig).last_index),
+                         0);
+        rig_run(rig);
+    }
+}
+
+/* A leader with little in memory, and peers that want it all. */
+static struct rig *rig_fetching_of(craft_id voters)
 {
     struct rig *rig = rig_new(1);
-    craft_message reply;
 
     rig->config.log_cache_bytes_max = 0;
-    rig_lead(rig, 3);
-    assert_int_equal(rig_acknowledge(rig, 2, 2), 0);
-    rig_run(rig);
+    rig->config.heartbeat_ticks = 3;
+    rig_lead(rig, voters);
+    acknowledge_all(rig, voters);
     for (int i = 0; i < 200; i++) {
-        craft_index last;
-
         assert_int_equal(propose(rig, 0), 0);
         rig_run(rig);
-        last = rig_status(rig).last_index;
-        assert_int_equal(rig_acknowledge(rig, 2, last), 0);
-        rig_run(rig);
+        acknowledge_all(rig, voters);
         (void)rig_told(rig);
     }
     assert_true(rig_status(rig).first_index > 10);
     rig->slow_fetch = true;
-    reply = rig_message(rig, CRAFT_MESSAGE_APPEND_REPLY, 3, 2);
-    reply.as.append_reply.rejected = 1;
-    reply.as.append_reply.rejected_index = 1;
     (void)rig_told(rig);
-    assert_int_equal(craft_receive(rig->node, &reply), 0);
-    rig_run(rig);
+    for (craft_id id = voters / 2 + 2; id <= voters; id++) {
+        craft_message reply =
+            rig_message(rig, CRAFT_MESSAGE_APPEND_REPLY, id, 2);
+
+        reply.as.append_reply.rejected = 1;
+        reply.as.append_reply.rejected_index = 1;
+        assert_int_equal(craft_receive(rig->node, &reply), 0);
+        rig_run(rig);
+    }
     assert_int_equal(rig->fetch_first, 1);
     return rig;
+}
+
+static struct rig *rig_fetching(void)
+{
+    return rig_fetching_of(3);
 }
 
 static void a_fetch_that_is_not_open_is_refused(void **state)
@@ -152,6 +166,24 @@ static void a_failed_fetch_is_asked_again_after_a_tick(void **state)
 }
 
 /* What is fetched is a copy: the host's may go at once. */
+/* Of two that wanted what could not be read, one has it from elsewhere. */
+static void a_fetch_is_asked_again_for_whoever_still_wants_it(void **state)
+{
+    struct rig *rig = rig_fetching_of(5);
+
+    (void)state;
+    assert_int_equal(craft_fetched(rig->node, rig->fetch_ticket, NULL, 0,
+                                   CRAFT_ENDING_ERROR),
+                     0);
+    assert_int_equal(rig_acknowledge(rig, 4, rig_status(rig).last_index), 0);
+    rig_run(rig);
+    (void)rig_told(rig);
+    assert_int_equal(craft_tick(rig->node, 1), 0);
+    rig_run(rig);
+    assert_non_null(strstr(rig_told(rig), "fetch #2 from 1 max "));
+    rig_free(rig);
+}
+
 static void fetched_entries_are_copied(void **state)
 {
     struct rig *rig = rig_fetching();
@@ -280,6 +312,7 @@ int main(void)
         cmocka_unit_test(entries_of_another_log_are_corrupt),
         cmocka_unit_test(more_entries_than_asked_for_are_corrupt),
         cmocka_unit_test(a_failed_fetch_is_asked_again_after_a_tick),
+        cmocka_unit_test(a_fetch_is_asked_again_for_whoever_still_wants_it),
         cmocka_unit_test(fetched_entries_are_copied),
         cmocka_unit_test(what_was_fetched_does_not_outlive_a_truncation),
         cmocka_unit_test(an_entry_larger_than_memory_is_no_memory),
