@@ -1088,6 +1088,162 @@ typedef struct craft_configuration {
 CRAFT_API int craft_node_configuration(const craft_node *node,
                                        craft_configuration *configuration_out);
 
+/* What craft_explain() answers. */
+enum craft_question {
+    CRAFT_QUESTION_LEADER = 1,  /* why is there no leader? Subject 0 */
+    CRAFT_QUESTION_COMMIT = 2,  /* why is it not committed? An index */
+    CRAFT_QUESTION_PEER = 3,    /* why is nothing sent to it? An id */
+    CRAFT_QUESTION_READ = 4,    /* why does it wait? The token of a read; 0:
+                                   would craft_read() take one now? */
+    CRAFT_QUESTION_PROPOSE = 5, /* would craft_propose() take a command now,
+                                   with a token? Bytes of its data */
+    CRAFT_QUESTION_END = 6      /* one past the last question */
+};
+
+/*
+ * The first cause, in the order in which the node itself looks: when it is out
+ * of the way, the next one is seen. Numbers and names never change their
+ * meaning; later versions add to them.
+ */
+enum craft_why {
+    CRAFT_WHY_NOTHING = 0,     /* it would be taken */
+    CRAFT_WHY_NOT_STARTED = 1, /* craft_node_start() comes first */
+    CRAFT_WHY_STOPPED = 2,
+    CRAFT_WHY_HALTED = 3,
+    CRAFT_WHY_UNSETTLED = 4, /* what was taken in this hold, or hook, is yet to
+                                be settled: ask after it */
+    CRAFT_WHY_DELIVERY = 5,  /* nothing stands in its way but that it is yet to
+                                be delivered: end the hold, pull the effects */
+    CRAFT_WHY_OTHER = 6,     /* a cause that has no number */
+
+    /* Of several questions. */
+    CRAFT_WHY_NO_LEADER = 20,    /* none is known here */
+    CRAFT_WHY_ASK_LEADER = 21,   /* only the leader knows, or does: id */
+    CRAFT_WHY_OWN_DISK = 22,     /* this server's disk alone is waited for:
+                                    ticket, 0 = none is out; index, reached */
+    CRAFT_WHY_DISK_FULL = 23,    /* this server's */
+    CRAFT_WHY_NO_MEMORY = 24,    /* for what winning appends; a tick asks the
+                                    allocator: ticks */
+    CRAFT_WHY_NUMBERS_END = 25,  /* CRAFT_NUMBER_MAX is reached */
+    CRAFT_WHY_FETCH = 26,        /* index left memory and is fetched: ticket,
+                                    0 = another fetch comes first */
+    CRAFT_WHY_FETCH_FAILED = 27, /* that failed, a tick asks again: index */
+    CRAFT_WHY_DISK_SILENT = 28,  /* this server's ended nothing for an election
+                                    timeout: ticket */
+
+    /* CRAFT_QUESTION_LEADER */
+    CRAFT_WHY_LEADS = 101,            /* this server does */
+    CRAFT_WHY_FOLLOWS = 102,          /* id leads, and was heard of; ticks until
+                                         this server would campaign, or 0 */
+    CRAFT_WHY_NO_CONFIGURATION = 103, /* it never had any: it is to join */
+    CRAFT_WHY_NOT_MEMBER = 104,       /* of the configuration in force */
+    CRAFT_WHY_LEARNER = 105,          /* no vote: it waits for the others */
+    CRAFT_WHY_TIMER = 106,         /* the election timeout is not over: ticks;
+                                      id: whom it voted for in this term */
+    CRAFT_WHY_LEADER_SILENT = 107, /* id led, and is silent for the least
+                                      election timeout: ticks */
+    CRAFT_WHY_PRE_VOTES = 108,     /* asked whether it could win: needed of
+                                      servers; refused; ticks */
+    CRAFT_WHY_VOTES = 109,         /* the same of votes */
+    CRAFT_WHY_PROMISED = 110,      /* for lease_ms by its clock this server
+                                      elects nobody, itself neither */
+
+    /* CRAFT_QUESTION_COMMIT */
+    CRAFT_WHY_COMMITTED = 201,  /* it is */
+    CRAFT_WHY_BEYOND_LOG = 202, /* no such entry here: reached */
+    CRAFT_WHY_UNVERIFIED = 203, /* the leader, id, has not compared its log with
+                                   this one that far: reached */
+    CRAFT_WHY_NOT_TOLD = 204,   /* id has told a lower commit: reached */
+    CRAFT_WHY_VOTERS = 205,     /* not durable at a majority: needed of servers
+                                   have index, reached is what a majority has;
+                                   ticket, if this server is one of them */
+    CRAFT_WHY_OLD_TERM = 206,   /* durable at a majority, and of an earlier
+                                   term: commits with index, which is of this
+                                   one (thesis 3.6.2), as in VOTERS */
+
+    /* CRAFT_QUESTION_PEER */
+    CRAFT_WHY_SELF = 301,            /* it is this server */
+    CRAFT_WHY_UNKNOWN_PEER = 302,    /* not in the configuration in force */
+    CRAFT_WHY_UP_TO_DATE = 303,      /* it has all; ticks until a heartbeat */
+    CRAFT_WHY_IN_FLIGHT = 304,       /* all is sent: amount of messages are not
+                                        acknowledged; index, reached */
+    CRAFT_WHY_WINDOW_MESSAGES = 305, /* amount are sent and not acknowledged,
+                                        limit may be; index is next */
+    CRAFT_WHY_WINDOW_BYTES = 306,    /* the same in bytes */
+    CRAFT_WHY_PROBING = 307,         /* whether it has index was asked, and is
+                                        again after ticks */
+    CRAFT_WHY_PEER_SILENT = 308,     /* nothing is heard of it, or its link
+                                        broke: heartbeats alone, the next after
+                                        ticks, until it answers; index */
+
+    /* CRAFT_QUESTION_READ */
+    CRAFT_WHY_UNKNOWN_READ = 401, /* no such token: it ended, or never was */
+    CRAFT_WHY_FIRST_COMMIT = 402, /* the leader has committed nothing of its own
+                                     term yet: index; ask about its commit */
+    CRAFT_WHY_ROUND = 403,        /* needed of servers have not answered round
+                                     index; reached is what a majority has */
+    CRAFT_WHY_ANSWER = 404,       /* id, the leader, was asked, and is again
+                                     in ticks */
+    CRAFT_WHY_QUESTION = 405,     /* an earlier question is to be answered
+                                     first by id; given up in ticks */
+    CRAFT_WHY_CATCH_UP = 406,     /* index is not known to be committed here:
+                                     reached; id leads */
+    CRAFT_WHY_APPLY = 407,        /* up to index is to be applied, the host has
+                                     reached + 1 and on in hand */
+    CRAFT_WHY_READS_MAX = 408,    /* amount are open, limit may be */
+
+    /* CRAFT_QUESTION_PROPOSE */
+    CRAFT_WHY_TOO_LONG = 501,    /* amount is over limit, entry_bytes_max */
+    CRAFT_WHY_TRANSFER = 502,    /* leadership goes to id, for ticks at most */
+    CRAFT_WHY_UNCOMMITTED = 503, /* amount of bytes are not applied, limit may
+                                    be: uncommitted_bytes_max */
+    CRAFT_WHY_TOKENS_MAX = 504   /* amount are open, limit may be */
+};
+
+/* An answer. What a code does not speak of is 0. */
+typedef struct craft_explanation {
+    uint32_t struct_size; /* set by the caller */
+    uint32_t question;    /* enum craft_question, as asked */
+    uint64_t subject;     /* as asked */
+    uint32_t code;        /* enum craft_why */
+    int32_t error;        /* what the input would return, of those that ask */
+    craft_id id;
+    craft_index index;   /* what is to be reached */
+    craft_index reached; /* how far it is */
+    uint64_t ticket;     /* that the host has not ended */
+    uint64_t amount;
+    uint64_t limit;
+    uint32_t ticks;        /* until time alone changes it; 0 = it does not */
+    uint32_t silent_ticks; /* of a peer, since it was last heard */
+    uint32_t needed;       /* so many of servers are enough */
+    uint32_t refused;      /* so many of them, the first, said no */
+    uint32_t servers_len;
+    uint32_t reserved;
+    craft_id servers[CRAFT_MEMBERS_MAX]; /* [servers_len], voters that are
+                                            waited for, this one among them */
+} craft_explanation;
+
+/**
+ * Why is nothing happening? The first thing that stands in the way, by the
+ * same rules by which the node acts. Changes nothing, needs no memory; may be
+ * asked at any time, of a node in any phase, and from inside hooks.
+ *
+ * @param question         enum craft_question
+ * @param subject          see there
+ * @param explanation_out  struct_size set by the caller; that much is written
+ *
+ * @return 0, or CRAFT_ERR_INVALID: no such question; an index or an id that is
+ *         0; a subject of CRAFT_QUESTION_LEADER
+ * Cost: O(members); CRAFT_QUESTION_READ: and the reads that are open. Since
+ * 0.1.
+ */
+CRAFT_API int craft_explain(const craft_node *node, uint32_t question,
+                            uint64_t subject,
+                            craft_explanation *explanation_out);
+
+/** The name of a code, "CRAFT_WHY_VOTERS"; never NULL. Since 0.1. */
+CRAFT_API const char *craft_why_name(uint32_t code);
+
 /**
  * Describe in one line of text, for logs and tests. At most size bytes are
  * written, always with a final NUL when size is not 0.
@@ -1109,6 +1265,10 @@ CRAFT_API size_t craft_describe_effect(const craft_effect *effect, char *text,
 /** Describe a status; see craft_describe_message(). Since 0.1. */
 CRAFT_API size_t craft_describe_status(const craft_status *status, char *text,
                                        size_t size);
+
+/** Describe an answer; see craft_describe_message(). Since 0.1. */
+CRAFT_API size_t craft_describe_explanation(
+    const craft_explanation *explanation, char *text, size_t size);
 
 /** What an error means, in a sentence; never NULL. Since 0.1. */
 CRAFT_API const char *craft_strerror(int error);

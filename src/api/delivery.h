@@ -40,6 +40,11 @@ static inline int craft_leave(struct craft_node *node, int rv)
     return rv;
 }
 
+/* Copy as much of a struct as the caller knows of; its struct_size stays. 0, or
+ * CRAFT_ERR_INVALID. */
+CRAFT_INTERNAL int craft_copy_out(void *out, const void *from, uint32_t size,
+                                  uint32_t caller_size);
+
 /* Free all of it; not from within the loop. */
 CRAFT_INTERNAL void craft_node_destroy(struct craft_node *node);
 

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/base.h"
+#include "api/explain.h"
 
 /* A line that grows to its whole length, of which `size` bytes are kept. */
 struct line {
@@ -293,6 +293,62 @@ size_t craft_describe_status(const craft_status *status, char *text,
     }
     if ((status->flags & CRAFT_STATUS_DISK_FULL) != 0) {
         line_add(&line, " disk full");
+    }
+    return line.len;
+}
+
+/* What is 0 is not spoken of. */
+static void describe_number(struct line *line, const char *name, uint64_t value)
+{
+    if (value != 0) {
+        line_add(line, " %s=%" PRIu64, name, value);
+    }
+}
+
+static void describe_servers(struct line *line,
+                             const craft_explanation *explanation)
+{
+    if (explanation->servers_len == 0) {
+        return;
+    }
+    line_add(line, " servers=");
+    for (uint32_t i = 0; i < explanation->servers_len && i < CRAFT_MEMBERS_MAX;
+         i++) {
+        line_add(line, "%s%" PRIu64, i > 0 ? "," : "", explanation->servers[i]);
+    }
+}
+
+size_t craft_describe_explanation(const craft_explanation *explanation,
+                                  char *text, size_t size)
+{
+    static const char *const questions[] = {"?",    "leader", "commit",
+                                            "peer", "read",   "propose"};
+    const char *why = craft_why_text(explanation->code);
+    struct line line = line_begin(text, size);
+
+    line_add(&line, "%s",
+             name_of(questions, NAMES_LEN(questions), explanation->question));
+    if (explanation->subject != 0) {
+        line_add(&line, " %" PRIu64, explanation->subject);
+    }
+    if (why != NULL) {
+        line_add(&line, ": %s", why);
+    } else {
+        line_add(&line, ": cause %" PRIu32, explanation->code);
+    }
+    describe_number(&line, "id", explanation->id);
+    describe_number(&line, "index", explanation->index);
+    describe_number(&line, "reached", explanation->reached);
+    describe_number(&line, "ticket", explanation->ticket);
+    describe_number(&line, "amount", explanation->amount);
+    describe_number(&line, "limit", explanation->limit);
+    describe_number(&line, "needed", explanation->needed);
+    describe_servers(&line, explanation);
+    describe_number(&line, "refused", explanation->refused);
+    describe_number(&line, "ticks", explanation->ticks);
+    describe_number(&line, "silent_ticks", explanation->silent_ticks);
+    if (explanation->error != 0) {
+        line_add(&line, " error=%s", craft_error_name(explanation->error));
     }
     return line.len;
 }

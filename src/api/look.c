@@ -12,9 +12,8 @@ const char *craft_version(void)
                         CRAFT_VERSION_PATCH);
 }
 
-/* Copy as much as the caller knows of; its struct_size stays. */
-static int copy_out(void *out, const void *from, uint32_t size,
-                    uint32_t caller_size)
+CRAFT_INTERNAL int craft_copy_out(void *out, const void *from, uint32_t size,
+                                  uint32_t caller_size)
 {
     if (caller_size < sizeof(uint32_t)) {
         return CRAFT_ERR_INVALID;
@@ -82,8 +81,8 @@ int craft_node_status(const craft_node *node, craft_status *status_out)
     status.reads_open = node->reads.waiting.len + node->reads.confirmed.len;
     status.transfer_target = node->transfer.target;
     status.lease_until_ns = craft_lease_until(node);
-    return copy_out(status_out, &status, (uint32_t)sizeof status,
-                    status_out->struct_size);
+    return craft_copy_out(status_out, &status, (uint32_t)sizeof status,
+                          status_out->struct_size);
 }
 
 int craft_node_peer(const craft_node *node, uint32_t position,
@@ -106,8 +105,8 @@ int craft_node_peer(const craft_node *node, uint32_t position,
     status.round = peer->round;
     status.inflight = craft_peer_inflight(peer);
     status.inflight_bytes = (size_t)craft_peer_inflight_bytes(peer);
-    return copy_out(peer_out, &status, (uint32_t)sizeof status,
-                    peer_out->struct_size);
+    return craft_copy_out(peer_out, &status, (uint32_t)sizeof status,
+                          peer_out->struct_size);
 }
 
 int craft_node_configuration(const craft_node *node,
@@ -125,7 +124,7 @@ int craft_node_configuration(const craft_node *node,
         configuration.members = node->configuration->member;
         configuration.members_len = node->configuration->len;
     }
-    return copy_out(configuration_out, &configuration,
-                    (uint32_t)sizeof configuration,
-                    configuration_out->struct_size);
+    return craft_copy_out(configuration_out, &configuration,
+                          (uint32_t)sizeof configuration,
+                          configuration_out->struct_size);
 }

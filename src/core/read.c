@@ -87,6 +87,33 @@ CRAFT_INTERNAL void craft_read_free(struct craft_node *node)
                       2 * sizeof(struct craft_reading) * node->reads.max);
 }
 
+static const struct craft_reading *
+queue_find(const struct craft_reads *reads,
+           const struct craft_read_queue *queue, uint64_t token)
+{
+    for (uint32_t i = 0; i < queue->len; i++) {
+        const struct craft_reading *reading = queue_at(reads, queue, i);
+
+        if (reading->token == token) {
+            return reading;
+        }
+    }
+    return NULL;
+}
+
+CRAFT_INTERNAL const struct craft_reading *
+craft_read_find(const struct craft_node *node, uint64_t token,
+                bool *confirmed_out)
+{
+    const struct craft_reads *reads = &node->reads;
+    const struct craft_reading *reading;
+
+    reading = queue_find(reads, &reads->confirmed, token);
+    *confirmed_out = reading != NULL;
+    return reading != NULL ? reading
+                           : queue_find(reads, &reads->waiting, token);
+}
+
 /* -------------------------------------------------------------- being asked */
 
 CRAFT_INTERNAL int craft_read_check(const struct craft_node *node)

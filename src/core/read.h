@@ -48,6 +48,11 @@ CRAFT_INTERNAL craft_index craft_read_index_now(const struct craft_node *node);
 /* The latest round that a majority of voters has answered. */
 CRAFT_INTERNAL uint64_t craft_read_round_proven(const struct craft_node *node);
 
+/* The oldest open read with that token, NULL when there is none. */
+CRAFT_INTERNAL const struct craft_reading *
+craft_read_find(const struct craft_node *node, uint64_t token,
+                bool *confirmed_out);
+
 /* What the rounds answered so far prove, of a leader. */
 CRAFT_INTERNAL void craft_read_settle(struct craft_node *node);
 

@@ -18,17 +18,24 @@ CRAFT_INTERNAL uint64_t craft_majority_reached(uint64_t *values,
     return values[values_len / 2];
 }
 
-CRAFT_INTERNAL enum craft_tally
-craft_majority_tally(unsigned granted, unsigned refused, unsigned voters)
+CRAFT_INTERNAL unsigned craft_majority_missing(unsigned have, unsigned voters)
 {
     unsigned majority = voters / 2 + 1;
 
     CRAFT_ASSERT(voters > 0);
+    CRAFT_ASSERT(have <= voters);
+    return have < majority ? majority - have : 0;
+}
+
+CRAFT_INTERNAL enum craft_tally
+craft_majority_tally(unsigned granted, unsigned refused, unsigned voters)
+{
+    CRAFT_ASSERT(voters > 0);
     CRAFT_ASSERT(granted + refused <= voters);
-    if (granted >= majority) {
+    if (craft_majority_missing(granted, voters) == 0) {
         return CRAFT_TALLY_WON;
     }
-    if (voters - refused < majority) {
+    if (craft_majority_missing(voters - refused, voters) > 0) {
         return CRAFT_TALLY_LOST;
     }
     return CRAFT_TALLY_OPEN;

@@ -34,6 +34,9 @@ static inline uint64_t craft_majority_of_3(uint64_t a, uint64_t b, uint64_t c)
     return c < high ? c : high;
 }
 
+/* How many more voters a majority needs, of so many that have it. */
+CRAFT_INTERNAL unsigned craft_majority_missing(unsigned have, unsigned voters);
+
 /* What `granted` and `refused` votes of `voters` decide; voters > 0. */
 CRAFT_INTERNAL enum craft_tally
 craft_majority_tally(unsigned granted, unsigned refused, unsigned voters);

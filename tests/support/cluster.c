@@ -185,6 +185,7 @@ void cluster_leave(struct cluster_input input)
     node->cluster->depth--;
     if (node->cluster->depth == 0) {
         cluster_check(node->cluster);
+        cluster_explained(node);
     }
 }
 
@@ -253,6 +254,7 @@ int cluster_propose_sized(struct cluster *cluster, uint32_t position,
     uint8_t *data = malloc(data_len + 1);
     uint64_t token = 0;
     struct cluster_input input;
+    craft_explanation told;
     int rv;
 
     if (data == NULL) {
@@ -267,11 +269,15 @@ int cluster_propose_sized(struct cluster *cluster, uint32_t position,
         (void)fprintf(stderr, "propose %u %zu bytes token=%llu\n", position,
                       data_len, (unsigned long long)token);
     }
+    told = cluster_foretell(node, CRAFT_QUESTION_PROPOSE, data_len);
     input = cluster_enter(node, true);
     do {
         rv = craft_propose(node->node, data_len > 0 ? data : NULL, data_len,
                            token);
     } while (cluster_again(&input, rv));
+    if (token != 0) {
+        cluster_foretold(node, &told, rv);
+    }
     if (rv != 0) {
         token_refused(cluster, token);
     }
@@ -384,6 +390,7 @@ int cluster_read(struct cluster *cluster, uint32_t position)
     struct cluster_node *node = cluster_node(cluster, position);
     uint64_t token = token_make(cluster, node);
     struct cluster_input input;
+    craft_explanation told;
     int rv;
 
     cluster->tokens[token - 1].is_read = true;
@@ -392,10 +399,12 @@ int cluster_read(struct cluster *cluster, uint32_t position)
         (void)fprintf(stderr, "read %u token=%llu\n", position,
                       (unsigned long long)token);
     }
+    told = cluster_foretell(node, CRAFT_QUESTION_READ, 0);
     input = cluster_enter(node, true);
     do {
         rv = craft_read(node->node, token);
     } while (cluster_again(&input, rv));
+    cluster_foretold(node, &told, rv);
     if (rv != 0) {
         token_refused(cluster, token);
     }

@@ -14,7 +14,9 @@
  *  - two votes of a server in one term, across restarts; a term or a commit
  *    index that falls within a life; a token that ends twice;
  *  - records that are not well formed, tickets that are not consecutive;
- *  - craft_check() finds a broken invariant.
+ *  - craft_check() finds a broken invariant;
+ *  - craft_explain() tells what is not so, or foretells another error than the
+ *    one that an input gives.
  *
  * Servers are named by position, 1 .. nodes; ids may be anything.
  */

@@ -34,6 +34,13 @@ craft_status cluster_look(struct cluster_node *node);
 void cluster_watch_commit(struct cluster_node *node,
                           const craft_status *status);
 
+/* cluster_explain.c */
+craft_explanation cluster_foretell(struct cluster_node *node, uint32_t question,
+                                   uint64_t subject);
+void cluster_foretold(struct cluster_node *node, const craft_explanation *told,
+                      int rv);
+void cluster_explained(struct cluster_node *node);
+
 /* cluster_history.c */
 struct cluster_entry *cluster_entry_find(const struct cluster *cluster,
                                          craft_index index, craft_term term);

@@ -125,6 +125,19 @@ static void tally_is_the_definition(void **state)
 }
 
 /* Two majorities share a voter: the ground on which all of Raft stands. */
+static void what_a_majority_lacks_makes_one(void **state)
+{
+    (void)state;
+    for (unsigned voters = 1; voters <= 64; voters++) {
+        for (unsigned have = 0; have <= voters; have++) {
+            unsigned more = craft_majority_missing(have, voters);
+
+            assert_true(2 * (have + more) > voters);
+            assert_true(more == 0 || 2 * (have + more - 1) <= voters);
+        }
+    }
+}
+
 static void an_election_cannot_be_won_twice(void **state)
 {
     (void)state;
@@ -147,6 +160,7 @@ int main(void)
         cmocka_unit_test(majority_reached_holds_for_numbers_far_apart),
         cmocka_unit_test(majority_reached_keeps_the_values),
         cmocka_unit_test(tally_is_the_definition),
+        cmocka_unit_test(what_a_majority_lacks_makes_one),
         cmocka_unit_test(an_election_cannot_be_won_twice),
     };
 
