@@ -73,8 +73,14 @@ static int tokens_grow(struct craft_node *node, size_t tokens)
 CRAFT_HOT int craft_propose_reserve(struct craft_node *node, size_t commands,
                                     size_t tokens, size_t space)
 {
-    int rv = craft_log_reserve(&node->log, commands, space, 1);
+    int rv = 0;
 
+    if (CRAFT_UNLIKELY(!craft_log_reserved(&node->log, commands, space, 1))) {
+        rv = craft_log_reserve_slow(&node->log, commands, space, 1);
+        /* Looked up now and then, so that a check costs a subtraction. */
+        node->proposals.applied_end =
+            craft_log_end(&node->log, node->apply.index);
+    }
     if (rv == 0 &&
         CRAFT_UNLIKELY(tokens > node->proposals.max - node->proposals.len)) {
         rv = tokens_grow(node, tokens);
@@ -106,11 +112,6 @@ CRAFT_HOT void craft_propose_append(struct craft_node *node, uint32_t kind,
      * it: the answer that tells so makes commit wait for the disk. */
     if (CRAFT_UNLIKELY(node->peers.voters == 0)) {
         craft_when_durable(node, CRAFT_SETTLE_COMMIT);
-    }
-    /* Looked up now and then, so that a check costs a subtraction. */
-    if (CRAFT_UNLIKELY(node->log.end - proposals->applied_end >
-                       node->config.uncommitted_bytes_max)) {
-        proposals->applied_end = craft_log_end(&node->log, node->apply.index);
     }
     node->peers.want_append = node->peers.all;
     craft_changed(node, CRAFT_FACT_LOG_GREW | CRAFT_FACT_PEER_WANTS);
