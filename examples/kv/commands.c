@@ -399,12 +399,67 @@ static void answer_hello(struct kv_client *client, const struct args *args,
     kv_reply_integer(reply, (int64_t)client->id);
 }
 
+static const struct question {
+    const char *word;
+    uint32_t question; /* enum craft_question; 0 = all */
+    uint32_t least;    /* of the number that follows, if one does */
+    size_t numbers_min;
+    size_t numbers_max;
+} questions[] = {
+    {"leader", CRAFT_QUESTION_LEADER, 0, 0, 0},
+    {"commit", CRAFT_QUESTION_COMMIT, 1, 1, 1},
+    {"peer", CRAFT_QUESTION_PEER, 1, 1, 1},
+    {"read", CRAFT_QUESTION_READ, 0, 0, 0},
+    {"propose", CRAFT_QUESTION_PROPOSE, 0, 0, 1},
+};
+
+static const struct question *find_question(const struct args *args)
+{
+    static const struct question all = {"", 0, 0, 0, 0};
+
+    if (args->len == 2) {
+        return &all;
+    }
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        if (is_word(args->at[2], questions[i].word) &&
+            args->len >= 3 + questions[i].numbers_min &&
+            args->len <= 3 + questions[i].numbers_max) {
+            return &questions[i];
+        }
+    }
+    return NULL;
+}
+
+static void answer_explain(struct kv_client *client, const struct args *args,
+                           struct kv_buffer *reply)
+{
+    const struct question *question = find_question(args);
+    int64_t subject = 0;
+
+    if (question == NULL) {
+        kv_reply_error(reply, "ERR Usage: RAFT EXPLAIN [LEADER | COMMIT index "
+                              "| PEER id | READ | PROPOSE [bytes]]");
+        return;
+    }
+    if (args->len == 4 && (kv_resp_integer(args->at[3], &subject) != 0 ||
+                           subject < (int64_t)question->least)) {
+        kv_reply_error(reply, "ERR that is no number one can ask about");
+        return;
+    }
+    kv_raft_explain(client, client->pipeline.tail - 1, question->question,
+                    (uint64_t)subject);
+}
+
 /* It has a request: the newest. */
 static void answer_raft(struct kv_client *client, const struct args *args,
                         struct kv_buffer *reply)
 {
     int64_t target = 0;
 
+    if (is_word(args->at[1], "explain")) {
+        answer_explain(client, args, reply);
+        return;
+    }
     if (!is_word(args->at[1], "transfer")) {
         unknown_subcommand(args, "RAFT", reply);
         return;

@@ -2,9 +2,11 @@
 #include "server.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
-    TEXT_MAX = 160
+    TEXT_MAX = 160,
+    LINE_MAX_BYTES = 2048 /* 64 servers of 20 digits, and the rest */
 };
 
 static void say_who_leads(craft_id leader, char text[TEXT_MAX])
@@ -91,4 +93,106 @@ void kv_raft_transferred(struct kv_server *server, int result)
     } else {
         kv_client_fail(client, serial, "TIMEOUT the server is stopping");
     }
+}
+
+/* ---------------------------------------------------------------- explain */
+
+struct explain {
+    uint64_t token; /* of the request */
+    uint64_t subject;
+    uint32_t question;
+};
+
+void kv_raft_explain(struct kv_client *client, uint64_t serial,
+                     uint32_t question, uint64_t subject)
+{
+    struct explain asked;
+
+    memset(&asked, 0, sizeof asked);
+    asked.token = kv_replica_token(client, serial);
+    asked.question = question;
+    asked.subject = subject;
+    kv_buffer_append(&client->server->explains, &asked, sizeof asked);
+    kv_pipeline_asked(&client->pipeline, serial);
+}
+
+static void explain_one(const craft_node *node, uint32_t question,
+                        uint64_t subject, struct kv_buffer *text)
+{
+    craft_explanation why = {.struct_size = sizeof why};
+    char line[LINE_MAX_BYTES];
+
+    if (craft_explain(node, question, subject, &why) != 0) {
+        return;
+    }
+    if (question == CRAFT_QUESTION_READ) {
+        why.subject = 0; /* a token is nobody's business */
+    }
+    (void)craft_describe_explanation(&why, line, sizeof line);
+    kv_buffer_append(text, line, strlen(line));
+    (void)snprintf(line, sizeof line, " (%s)\r\n", craft_why_name(why.code));
+    kv_buffer_append(text, line, strlen(line));
+}
+
+/* The newest read that the node was asked for, if one waits; or the next. */
+static uint64_t read_token(const struct kv_server *server)
+{
+    const struct kv_reads *reads = &server->reads;
+
+    return reads->asked > reads->answered
+               ? (uint64_t)KV_TOKEN_READS << KV_TOKEN_SHIFT | reads->asked
+               : 0;
+}
+
+static void explain_each(const struct kv_server *server, const craft_node *node,
+                         struct kv_buffer *text)
+{
+    craft_peer_status peer = {.struct_size = sizeof peer};
+
+    explain_one(node, CRAFT_QUESTION_LEADER, 0, text);
+    explain_one(node, CRAFT_QUESTION_PROPOSE, 0, text);
+    explain_one(node, CRAFT_QUESTION_READ, read_token(server), text);
+    for (uint32_t i = 0; craft_node_peer(node, i, &peer) == 0; i++) {
+        explain_one(node, CRAFT_QUESTION_PEER, peer.id, text);
+    }
+}
+
+static void explain_answer(struct kv_server *server,
+                           const struct explain *asked)
+{
+    const craft_node *node = craft_host_node(server->host);
+    struct kv_buffer text = {0};
+    uint64_t serial;
+    struct kv_client *client =
+        kv_replica_find(server, asked->token, KV_REQUEST_ASKED, &serial);
+
+    if (client == NULL) {
+        return; /* it has gone */
+    }
+    if (asked->question == 0) {
+        explain_each(server, node, &text);
+    } else if (asked->question == CRAFT_QUESTION_READ) {
+        explain_one(node, asked->question, read_token(server), &text);
+    } else {
+        explain_one(node, asked->question, asked->subject, &text);
+    }
+    kv_reply_bulk(kv_pipeline_reply(&client->pipeline, serial, &client->out),
+                  kv_buffer_data(&text), kv_buffer_len(&text));
+    kv_pipeline_answered(&client->pipeline, serial, &client->out);
+    kv_client_note(client);
+    kv_buffer_free(&text);
+}
+
+int kv_raft_explain_all(struct kv_server *server)
+{
+    struct kv_buffer *explains = &server->explains;
+    struct explain asked;
+    int any = kv_buffer_len(explains) > 0;
+
+    while (kv_buffer_len(explains) > 0) {
+        memcpy(&asked, kv_buffer_data(explains), sizeof asked);
+        kv_buffer_consume(explains, sizeof asked);
+        explain_answer(server, &asked);
+    }
+    return any;
 }

@@ -174,10 +174,11 @@ static void on_turn(void *user)
     struct kv_server *server = user;
 
     kv_replica_turn(server);
+    (void)kv_raft_explain_all(server);
     (void)kv_reads_ask(server);
     do {
         look_at_noted(server);
-    } while (kv_reads_ask(server));
+    } while (kv_raft_explain_all(server) | kv_reads_ask(server));
 }
 
 /* What was sent is answered; what is sent from now on is for other servers. */
@@ -376,6 +377,7 @@ void kv_server_close(struct kv_server *server)
     kv_reads_free(server);
     kv_store_free(&server->store);
     kv_buffer_free(&server->scratch);
+    kv_buffer_free(&server->explains);
     free(server->clients);
     free(server->free_slots);
     free(server->noted);

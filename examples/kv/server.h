@@ -111,7 +111,8 @@ struct kv_server {
     struct kv_route route;
     struct kv_forwards forwards;
     struct kv_reads reads;
-    uint64_t transfer; /* the request that waits for its end */
+    uint64_t transfer;         /* the request that waits for its end */
+    struct kv_buffer explains; /* those of the turn: raft.c */
 
     int listener;
     uint16_t client_port;
@@ -201,6 +202,13 @@ void kv_raft_transfer(struct kv_client *client, uint64_t serial,
                       craft_id target, struct kv_buffer *reply);
 /* How it ended. */
 void kv_raft_transferred(struct kv_server *server, int result);
+
+/* RAFT EXPLAIN: answers when this turn has been delivered, so that nothing is
+ * explained by that. Question 0 = all that can be asked of any node. */
+void kv_raft_explain(struct kv_client *client, uint64_t serial,
+                     uint32_t question, uint64_t subject);
+/* The turn was: 1 when there was anything to answer. */
+int kv_raft_explain_all(struct kv_server *server);
 
 /* ---------------------------------------------------------------- forward */
 

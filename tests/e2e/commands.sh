@@ -75,4 +75,29 @@ cli "$LEADER" info | grep -q '^# Keyspace' || fail "INFO: sections"
 cli "$LEADER" command | grep -q '^mset' || fail "COMMAND"
 note "ok: INFO and COMMAND"
 
+# RAFT EXPLAIN, of a cluster that is well.
+explained() {
+    server=$1
+    wanted=$2
+    shift 2
+    cli "$server" raft explain "$@" | grep -q "$wanted" && return
+    fail "RAFT EXPLAIN $*: no '$wanted' in: $(cli "$server" raft explain "$@")"
+}
+explained "$LEADER" "^leader: .*id=$LEADER (CRAFT_WHY_LEADS)" leader
+explained "$LEADER" "^propose: .*(CRAFT_WHY_NOTHING)"
+explained "$LEADER" "^read: .*(CRAFT_WHY_" read
+explained "$LEADER" "^commit 1: .*(CRAFT_WHY_COMMITTED)" commit 1
+explained "$LEADER" "(CRAFT_WHY_BEYOND_LOG)" commit 999999999
+explained "$LEADER" "(CRAFT_WHY_TOO_LONG)" propose 99999999
+explained "$LEADER" "^peer $FOLLOWER: .*(CRAFT_WHY_"
+explained "$FOLLOWER" "id=$LEADER .*(CRAFT_WHY_FOLLOWS)" LEADER
+explained "$FOLLOWER" "(CRAFT_WHY_ASK_LEADER)" peer "$LEADER"
+explained "$FOLLOWER" "(CRAFT_WHY_SELF)" peer "$FOLLOWER"
+explained "$FOLLOWER" "Usage" commit
+explained "$FOLLOWER" "no number" peer 0
+[ "$(printf 'raft explain\nraft explain read\nping\n' |
+    redis-cli -p "$(client_port "$LEADER")" | tail -n 1)" = PONG ] ||
+    fail "RAFT EXPLAIN: the command behind it has no answer"
+note "ok: RAFT EXPLAIN"
+
 wait_for_same_state
