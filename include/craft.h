@@ -338,11 +338,13 @@ enum craft_event_kind {
     CRAFT_EVENT_LEADER = 1,        /* id: the leader, 0 = none known */
     CRAFT_EVENT_TERM = 2,          /* term */
     CRAFT_EVENT_CONFIGURATION = 3, /* index: of the one in force */
-    CRAFT_EVENT_PEER = 4,    /* id; value: enum craft_progress; leaders only */
-    CRAFT_EVENT_STORAGE = 5, /* value: enum craft_ending of the write */
-    CRAFT_EVENT_REFUSED = 6, /* id: sender; value: the error; an input */
-    CRAFT_EVENT_FETCH = 7,   /* value: enum craft_ending of the fetch */
-    CRAFT_EVENT_KIND_END = 8
+    CRAFT_EVENT_PEER = 4,     /* id; value: enum craft_progress; leaders only */
+    CRAFT_EVENT_STORAGE = 5,  /* value: enum craft_ending of the write */
+    CRAFT_EVENT_REFUSED = 6,  /* id: sender; value: the error; an input */
+    CRAFT_EVENT_FETCH = 7,    /* value: enum craft_ending of the fetch */
+    CRAFT_EVENT_TRANSFER = 8, /* id: to whom leadership is handed over */
+    CRAFT_EVENT_TRANSFER_ENDED = 9, /* id: the same; value: enum craft_result */
+    CRAFT_EVENT_KIND_END = 10
 };
 
 /*

@@ -45,6 +45,9 @@ static inline int craft_leave(struct craft_node *node, int rv)
 CRAFT_INTERNAL int craft_copy_out(void *out, const void *from, uint32_t size,
                                   uint32_t caller_size);
 
+/* It stops or halts: only what ended is told. */
+CRAFT_INTERNAL void craft_node_end(struct craft_node *node, uint32_t phase);
+
 /* Free all of it; not from within the loop. */
 CRAFT_INTERNAL void craft_node_destroy(struct craft_node *node);
 

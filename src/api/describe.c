@@ -52,8 +52,8 @@ static const char *const role_names[] = {"follower", "candidate", "leader",
                                          "pre_candidate"};
 
 static const char *const event_names[] = {
-    "role", "leader",  "term",    "configuration",
-    "peer", "storage", "refused", "fetch",
+    "role",    "leader",  "term",  "configuration", "peer",
+    "storage", "refused", "fetch", "transfer",      "transfer_ended",
 };
 
 #define DATA_SHOWN 24u

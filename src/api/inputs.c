@@ -288,7 +288,11 @@ int craft_transfer(craft_node *node, craft_id target, uint64_t token)
         return CRAFT_ERR_INVALID;
     }
     settle_first(node);
-    return craft_leave(node, craft_transfer_begin(node, target, token));
+    rv = craft_transfer_begin(node, target, token);
+    if (rv == 0) {
+        craft_health_tell(node, CRAFT_EVENT_TRANSFER, 0, node->transfer.target);
+    }
+    return craft_leave(node, rv);
 }
 
 int craft_peer_unreachable(craft_node *node, craft_id id)
@@ -306,9 +310,7 @@ int craft_peer_unreachable(craft_node *node, craft_id id)
 /* What memory holds may differ from the disk: nothing more is said. */
 CRAFT_COLD static void node_halt(struct craft_node *node)
 {
-    node->phase = CRAFT_PHASE_HALTED;
-    node->due &= CRAFT_DELIVERY_ENDS;
-    craft_changed(node, CRAFT_FACT_ENDED);
+    craft_node_end(node, CRAFT_PHASE_HALTED);
     craft_health_tell(node, CRAFT_EVENT_STORAGE, CRAFT_ENDING_ERROR, 0);
 }
 

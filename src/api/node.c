@@ -3,11 +3,13 @@
 #include "core/apply.h"
 #include "core/elect.h"
 #include "core/fetch.h"
+#include "core/health.h"
 #include "core/lease.h"
 #include "core/persist.h"
 #include "core/propose.h"
 #include "core/read.h"
 #include "core/snapshot.h"
+#include "core/transfer.h"
 
 #define KIB ((size_t)1024)
 #define MIB (KIB * KIB)
@@ -449,6 +451,17 @@ int craft_node_start(craft_node *node)
     return craft_leave(node, 0);
 }
 
+CRAFT_INTERNAL void craft_node_end(struct craft_node *node, uint32_t phase)
+{
+    node->phase = phase;
+    node->due &= CRAFT_DELIVERY_ENDS;
+    craft_changed(node, CRAFT_FACT_ENDED);
+    if (craft_transfer_cut(node)) {
+        craft_health_tell(node, CRAFT_EVENT_TRANSFER_ENDED,
+                          CRAFT_RESULT_UNKNOWN, node->transfer.ended_target);
+    }
+}
+
 int craft_node_stop(craft_node *node)
 {
     int rv;
@@ -464,8 +477,6 @@ int craft_node_stop(craft_node *node)
     if (rv != 0) {
         return rv;
     }
-    node->phase = CRAFT_PHASE_STOPPED;
-    node->due &= CRAFT_DELIVERY_ENDS;
-    craft_changed(node, CRAFT_FACT_ENDED);
+    craft_node_end(node, CRAFT_PHASE_STOPPED);
     return craft_leave(node, 0);
 }

@@ -242,6 +242,7 @@ struct craft_transferring {
     craft_term ordered_in;
     craft_index ordered_at; /* with that end of the log; the largest there is:
                                others too */
+    craft_id ended_target;
     uint64_t ended_token;   /* to be handed back; 0 = none */
     int32_t ended_result;
 };

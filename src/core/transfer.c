@@ -97,6 +97,7 @@ static void transfer_end(struct craft_node *node, int32_t result)
 {
     struct craft_transferring *transfer = &node->transfer;
 
+    transfer->ended_target = transfer->target;
     transfer->ended_token = transfer->token;
     transfer->ended_result = result;
     transfer->target = 0;
@@ -112,14 +113,11 @@ static bool target_is_whole(const struct craft_node *node)
     return node->peers.slots[slot].match_index == node->log.last;
 }
 
-CRAFT_INTERNAL void craft_transfer_settle(struct craft_node *node)
+static void request_settle(struct craft_node *node)
 {
     struct craft_transferring *transfer = &node->transfer;
     const struct craft_standing *standing = &node->standing;
 
-    if (transfer->target == 0) {
-        return;
-    }
     if (standing->term > transfer->term && standing->leader != 0) {
         transfer_end(node, standing->leader == transfer->target
                                ? CRAFT_RESULT_OK
@@ -134,6 +132,24 @@ CRAFT_INTERNAL void craft_transfer_settle(struct craft_node *node)
             craft_changed(node, CRAFT_FACT_TELL_OWED);
         }
     }
+}
+
+CRAFT_INTERNAL bool craft_transfer_settle(struct craft_node *node)
+{
+    if (node->transfer.target == 0) {
+        return false;
+    }
+    request_settle(node);
+    return node->transfer.target == 0;
+}
+
+CRAFT_INTERNAL bool craft_transfer_cut(struct craft_node *node)
+{
+    if (node->transfer.target == 0) {
+        return false;
+    }
+    transfer_end(node, CRAFT_RESULT_UNKNOWN);
+    return true;
 }
 
 /* --------------------------------------------------------------- the target */
@@ -211,10 +227,6 @@ CRAFT_INTERNAL bool craft_transfer_derive_done(struct craft_node *node)
 {
     struct craft_transferring *transfer = &node->transfer;
 
-    if (CRAFT_UNLIKELY(node->phase != CRAFT_PHASE_STARTED) &&
-        transfer->target != 0) {
-        transfer_end(node, CRAFT_RESULT_UNKNOWN);
-    }
     if (CRAFT_LIKELY(transfer->ended_token == 0)) {
         return false;
     }

@@ -25,8 +25,11 @@ CRAFT_INTERNAL void craft_transfer_elapse(struct craft_node *node,
                                           uint32_t ticks);
 CRAFT_INTERNAL uint32_t craft_transfer_due(const struct craft_node *node);
 
-/* What the facts of now mean for the request. */
-CRAFT_INTERNAL void craft_transfer_settle(struct craft_node *node);
+/* What the facts of now mean for the request: is it over? */
+CRAFT_INTERNAL bool craft_transfer_settle(struct craft_node *node);
+
+/* The node stopped or halted: is a request over by that? */
+CRAFT_INTERNAL bool craft_transfer_cut(struct craft_node *node);
 
 /* This server was told to campaign, by its leader of this term; once. */
 CRAFT_INTERNAL bool craft_transfer_take_told(struct craft_node *node);

@@ -69,7 +69,11 @@ static void settle_reads(struct craft_node *node)
 
 static void settle_transfer(struct craft_node *node)
 {
-    craft_transfer_settle(node);
+    if (craft_transfer_settle(node)) {
+        craft_health_tell(node, CRAFT_EVENT_TRANSFER_ENDED,
+                          node->transfer.ended_result,
+                          node->transfer.ended_target);
+    }
     if (craft_transfer_take_told(node) && campaign_ready(node)) {
         craft_role_campaign(node, true);
     }

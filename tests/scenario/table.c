@@ -226,7 +226,9 @@ static const char told[] =
     "| `1 commit 3`, `1 durable 3`, `1 applied 3` | has risen; the "
     "last two only while it is stalled |\n"
     "| `1 halted`, `1 disk full`, `1 event: storage nospace` | "
-    "trouble |\n";
+    "trouble |\n"
+    "| `1 event: hands over to 2`, `1 event: hand-over to 2 ok` | "
+    "a transfer of leadership begins, ends |\n";
 
 
 static const char choices[] =

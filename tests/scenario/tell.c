@@ -125,6 +125,11 @@ static void tell_event(struct story *story, uint32_t position,
         story_tell(story, "%u event: %s %s", position,
                    event->kind == CRAFT_EVENT_FETCH ? "fetch" : "storage",
                    tell_ending(event->value));
+    } else if (event->kind == CRAFT_EVENT_TRANSFER) {
+        story_tell(story, "%u event: hands over to %u", position, other);
+    } else if (event->kind == CRAFT_EVENT_TRANSFER_ENDED) {
+        story_tell(story, "%u event: hand-over to %u %s", position, other,
+                   tell_result(event->value));
     }
 }
 

@@ -120,6 +120,7 @@ static uint32_t add_transfer(uint32_t sum,
     sum = add(sum, transfer->ordered_to);
     sum = add(sum, transfer->ordered_in);
     sum = add(sum, transfer->ordered_at);
+    sum = add(sum, transfer->ended_target);
     sum = add(sum, transfer->ended_token);
     return add(sum, (uint64_t)(int64_t)transfer->ended_result);
 }

@@ -447,6 +447,13 @@ static void events_are_described_in_a_line(void **state)
     event.value = 0;
     event.count = 1;
     assert_line(describe_event, &event, "event leader id=2 term=3 index=4");
+    event.kind = CRAFT_EVENT_TRANSFER_ENDED;
+    event.value = CRAFT_RESULT_TIMEOUT;
+    assert_line(describe_event, &event,
+                "event transfer_ended value=3 id=2 term=3 index=4");
+    event.value = 0;
+    event.kind = CRAFT_EVENT_TRANSFER;
+    assert_line(describe_event, &event, "event transfer id=2 term=3 index=4");
     event.kind = CRAFT_EVENT_KIND_END;
     assert_line(describe_event, &event, "event ? id=2 term=3 index=4");
 }
