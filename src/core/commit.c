@@ -15,6 +15,19 @@ CRAFT_INTERNAL craft_index craft_commit_reached(const struct craft_node *node)
     return craft_majority_reached(reached, len);
 }
 
+/*
+ * The first commit of a term decides what was proposed to earlier leaders, and
+ * who proposed it may wait for that: not until the next heartbeat, which comes
+ * when all clients wait.
+ */
+CRAFT_COLD static void commit_tell(struct craft_node *node)
+{
+    if (node->commit_index + 1 < node->replication.first_of_term) {
+        node->peers.want_heartbeat = node->peers.all;
+        craft_changed(node, CRAFT_FACT_PEER_WANTS);
+    }
+}
+
 CRAFT_HOT void craft_commit_settle(struct craft_node *node)
 {
     const struct craft_peers *peers = &node->peers;
@@ -39,6 +52,7 @@ CRAFT_HOT void craft_commit_settle(struct craft_node *node)
         if (CRAFT_UNLIKELY(node->commit_index <
                            node->replication.first_of_term)) {
             craft_changed(node, CRAFT_FACT_READS); /* they waited for that */
+            commit_tell(node);
         }
         craft_commit_raise(node, index);
     }
