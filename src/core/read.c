@@ -278,8 +278,12 @@ CRAFT_INTERNAL void craft_read_settle(struct craft_node *node)
     }
 }
 
-/* A question that is asked again, since its answer may be lost, needs a new
- * round: what proves it must be later than the question. */
+/*
+ * A question that is asked again, since its answer may be lost, needs a new
+ * round: what proves it must be later than the question. While the first one
+ * has no answer yet it is not put off: where a round trip is longer than the
+ * time after which it is asked again, nobody would ever read.
+ */
 CRAFT_INTERNAL void craft_read_on_request(struct craft_node *node,
                                           const craft_message *message)
 {
@@ -287,7 +291,7 @@ CRAFT_INTERNAL void craft_read_on_request(struct craft_node *node,
     struct craft_peer *peer;
 
     CRAFT_ASSERT(node->standing.role == CRAFT_ROLE_LEADER);
-    if (slot == node->peers.len) {
+    if (slot == node->peers.len || (node->peers.reading >> slot & 1) != 0) {
         return;
     }
     peer = &node->peers.slots[slot];
