@@ -35,21 +35,23 @@ extern "C" {
 
 /* What a function returns: 0, or one of these. */
 enum craft_wal_error {
-    CRAFT_WAL_ERR_INVALID = -401, /* an argument, or a record, out of order */
-    CRAFT_WAL_ERR_NOMEM = -402,   /* the allocator refused */
-    CRAFT_WAL_ERR_NOSPACE = -403, /* the disk is full: nothing was written */
-    CRAFT_WAL_ERR_BUFFER = -404,  /* the first entry does not fit */
-    CRAFT_WAL_ERR_RANGE = -405,   /* no such index in the log */
-    CRAFT_WAL_ERR_LOCKED = -406,  /* another process has the store open */
-    CRAFT_WAL_ERR_IO = -407,      /* a file call failed: see the report */
-    CRAFT_WAL_ERR_FAILED = -408,  /* an earlier write failed: open it anew */
-    CRAFT_WAL_ERR_DAMAGED = -409, /* stored bytes are not what was written */
-    CRAFT_WAL_ERR_FOREIGN = -410, /* a file of another store */
-    CRAFT_WAL_ERR_GROUP = -411,   /* a record of another group */
-    CRAFT_WAL_ERR_VERSION = -412  /* a format from the future */
+    CRAFT_WAL_ERR_INVALID = -401,  /* an argument, or a record, out of order */
+    CRAFT_WAL_ERR_NOMEM = -402,    /* the allocator refused */
+    CRAFT_WAL_ERR_NOSPACE = -403,  /* the disk is full: nothing was written */
+    CRAFT_WAL_ERR_BUFFER = -404,   /* the first entry does not fit */
+    CRAFT_WAL_ERR_RANGE = -405,    /* no such index in the log */
+    CRAFT_WAL_ERR_LOCKED = -406,   /* another process has the store open */
+    CRAFT_WAL_ERR_IO = -407,       /* a file call failed: see the report */
+    CRAFT_WAL_ERR_FAILED = -408,   /* an earlier write failed: open it anew */
+    CRAFT_WAL_ERR_DAMAGED = -409,  /* stored bytes are not what was written */
+    CRAFT_WAL_ERR_FOREIGN = -410,  /* a file of another store */
+    CRAFT_WAL_ERR_GROUP = -411,    /* a record of another group */
+    CRAFT_WAL_ERR_VERSION = -412,  /* a format from the future */
+    CRAFT_WAL_ERR_COMPACTED = -413 /* a snapshot stands for this index */
 };
 
-/* The largest record, encoded: 80 bytes, and 16 to 23 more per entry. */
+/* The largest record, encoded: 128 bytes and the configuration of a snapshot,
+ * and 16 to 23 more per entry. */
 #define CRAFT_WAL_RECORD_BYTES_MAX ((size_t)1 << 30)
 #define CRAFT_WAL_SEGMENT_BYTES_MIN ((uint64_t)4096)
 #define CRAFT_WAL_SEGMENT_BYTES_MAX ((uint64_t)1 << 30)
@@ -120,15 +122,18 @@ typedef struct craft_wal_item {
     uint64_t offset;   /* in the segment */
     uint64_t length;   /* bytes, its header too */
     uint64_t group;
-    craft_term term;           /* BEGIN, STATE */
-    craft_id voted_for;        /* BEGIN, STATE */
-    craft_index commit_hint;   /* BEGIN, STATE */
-    craft_index last_index;    /* BEGIN: of the segments before */
-    craft_index truncate_from; /* TRUNCATE */
-    craft_index first_index;   /* ENTRIES */
-    uint64_t entries_len;      /* ENTRIES */
-    craft_term first_term;     /* ENTRIES: of the first */
-    craft_term last_term;      /* ENTRIES: of the last */
+    craft_term term;                /* BEGIN, STATE */
+    craft_id voted_for;             /* BEGIN, STATE */
+    craft_index commit_hint;        /* BEGIN, STATE */
+    craft_index last_index;         /* BEGIN: of the segments before */
+    craft_index gone_index;         /* BEGIN: compacted up to here */
+    craft_index truncate_from;      /* TRUNCATE */
+    craft_index first_index;        /* ENTRIES */
+    uint64_t entries_len;           /* ENTRIES */
+    craft_term first_term;          /* ENTRIES: of the first */
+    craft_term last_term;           /* ENTRIES: of the last */
+    const craft_snapshot *snapshot; /* SNAPSHOT */
+    craft_index keep_from;          /* COMPACT */
 } craft_wal_item;
 
 enum craft_wal_item_flags {
@@ -137,7 +142,9 @@ enum craft_wal_item_flags {
     CRAFT_WAL_ITEM_ENTRIES = 1u << 2,  /* entries follow the last one */
     CRAFT_WAL_ITEM_BEGIN = 1u << 3,    /* first of a segment: all so far */
     CRAFT_WAL_ITEM_SEAL = 1u << 4,     /* last of a segment */
-    CRAFT_WAL_ITEM_LIFE = 1u << 5      /* first since the store was opened */
+    CRAFT_WAL_ITEM_LIFE = 1u << 5,     /* first since the store was opened */
+    CRAFT_WAL_ITEM_SNAPSHOT = 1u << 6, /* a new base; with BEGIN: the newest */
+    CRAFT_WAL_ITEM_COMPACT = 1u << 7   /* entries < keep_from go */
 };
 
 /* Sees every intact record in order while a store is opened; what it is given
@@ -267,13 +274,16 @@ CRAFT_API int craft_wal_close(craft_wal *wal);
  *
  * @return 0, or
  *   CRAFT_WAL_ERR_INVALID  a record that does not follow: a gap, a falling
- *                          term, a second vote in one term, an unknown flag,
- *                          over CRAFT_WAL_RECORD_BYTES_MAX
+ *                          term, a second vote in one term, a truncation or
+ *                          compaction that the snapshots do not allow, an
+ *                          unknown flag, over CRAFT_WAL_RECORD_BYTES_MAX
  *   CRAFT_WAL_ERR_NOMEM    the batch buffer could not grow
  *   CRAFT_WAL_ERR_NOSPACE  no room for this record and its successors: sync
  *                          those that were appended, retry the rest later.
- *                          Records without entries have a reserve of up to
- *                          64 KiB, so a vote can still be written
+ *                          Each segment has a reserve, an eighth of it and
+ *                          at most 256 KiB, for records without entries:
+ *                          half of it for votes, the rest for SNAPSHOT and
+ *                          COMPACT, which make room again
  *   CRAFT_WAL_ERR_IO       a write failed: the store is failed from now on
  *   CRAFT_WAL_ERR_FAILED   it failed earlier: close it, open it anew
  * Cost: one write per call, while the segment lasts. At the end of a segment:
@@ -309,7 +319,8 @@ enum craft_wal_wants_flags {
 CRAFT_API uint32_t craft_wal_wants(const craft_wal *wal);
 
 /**
- * Make the next segment, zero-filled and durable under its final name, so
+ * Remove the segments that a compaction, once durable, made unnecessary; then
+ * make the next segment, zero-filled and durable under its final name, so
  * that the writer never waits for more than data at the end of a segment.
  * Without it the writer does this itself.
  *
@@ -337,16 +348,29 @@ CRAFT_API int craft_wal_mark(craft_wal *wal);
 /* ---------------------------------------------------------------- reading */
 
 /**
- * The hard state as last appended; after craft_wal_open(), what is durable.
- * applied_index is 0: it belongs to the state machine.
+ * The hard state and the newest snapshot as last appended; after
+ * craft_wal_open(), what is durable. applied_index is 0: it belongs to the
+ * state machine. Entries follow from craft_wal_status.first_index on.
  *
- * @param restore_out  struct_size set by the caller
+ * @param restore_out  struct_size set by the caller; its snapshot is borrowed
+ *                     until the next call of this, or a SNAPSHOT is appended
  *
  * @return 1 filled in: the store holds something; 0 filled in with zeroes:
  *         nothing was ever appended, so the server may be bootstrapped or
  *         join; or CRAFT_WAL_ERR_INVALID. Since 0.1.
  */
 CRAFT_API int craft_wal_read_state(craft_wal *wal, craft_restore *restore_out);
+
+/**
+ * The newest snapshot, as last appended.
+ *
+ * @param snapshot_out  struct_size set by the caller; its configuration is
+ *                      borrowed until another snapshot is appended
+ *
+ * @return 1 filled in; 0: there is none; or CRAFT_WAL_ERR_INVALID. Since 0.1.
+ */
+CRAFT_API int craft_wal_read_snapshot(craft_wal *wal,
+                                      craft_snapshot *snapshot_out);
 
 /* Where craft_wal_read() puts entries. */
 typedef struct craft_wal_batch {
@@ -373,6 +397,7 @@ typedef struct craft_wal_batch {
  * @return 0 with batch->entries_len >= 1, or with entries_len 0
  *   CRAFT_WAL_ERR_INVALID  no room for entries
  *   CRAFT_WAL_ERR_RANGE    `first` is 0 or beyond the last entry
+ *   CRAFT_WAL_ERR_COMPACTED  `first` is before craft_wal_status.first_index
  *   CRAFT_WAL_ERR_BUFFER   the first entry needs batch->data_len bytes
  *   CRAFT_WAL_ERR_NOMEM
  *   CRAFT_WAL_ERR_IO       a file call failed; craft_wal_last_report()
@@ -395,15 +420,18 @@ typedef struct craft_wal_status {
     uint64_t store_id;    /* drawn when the store was made, never 0: an
                              incarnation for craft_config */
     uint64_t group;
-    craft_index first_index;   /* 1 */
-    craft_index last_index;    /* 0 = no entries */
-    craft_index durable_index; /* last_index as of the last sync */
-    uint64_t sequence;         /* of the segment in use: 1, 2, ... */
-    uint64_t segment_offset;   /* where the next record goes in it */
-    uint64_t segment_bytes;    /* its size */
-    uint64_t syncs;            /* since the store was opened */
-    uint64_t records;          /* appended since then */
-    uint64_t bytes;            /* appended since then */
+    craft_index first_index;    /* that can be read: 1, or behind what was
+                                  compacted; last_index + 1 = no entries */
+    craft_index last_index;     /* 0 = there never were entries */
+    craft_index durable_index;  /* last_index as of the last sync */
+    uint64_t sequence;          /* of the segment in use: 1, 2, ... */
+    uint64_t segment_offset;    /* where the next record goes in it */
+    uint64_t segment_bytes;     /* its size */
+    uint64_t syncs;             /* since the store was opened */
+    uint64_t records;           /* appended since then */
+    uint64_t bytes;             /* appended since then */
+    craft_index snapshot_index; /* of the newest snapshot; 0 = none */
+    uint64_t oldest_sequence;   /* of the segments that are there */
 } craft_wal_status;
 
 /**

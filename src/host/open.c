@@ -450,12 +450,13 @@ static int restore_entries(struct craft_host *host)
 {
     craft_wal_status status;
     craft_wal_batch batch;
-    craft_index next = 1;
+    craft_index next;
     int rv = 0;
 
     memset(&status, 0, sizeof status);
     status.struct_size = sizeof status;
     (void)craft_wal_status_get(craft_disk_wal(host->disk), &status);
+    next = status.first_index;
     memset(&batch, 0, sizeof batch);
     batch.struct_size = sizeof batch;
     batch.entries_max = RESTORE_ENTRIES;

@@ -17,7 +17,9 @@ struct group {
     uint32_t check;
     uint32_t roll_len; /* GROUP_ROLL: bytes of the record that did not fit */
     struct craft_wal_state state;
+    int has_base; /* a snapshot: the newest is in base_next */
     uint32_t offsets[CRAFT_WAL_GROUP_RECORDS];
+    struct craft_wal_step steps[CRAFT_WAL_GROUP_RECORDS];
 };
 
 /* ---------------------------------------------------------------- limits */
@@ -41,13 +43,19 @@ static uint32_t limit_of(uint32_t size, uint32_t flags)
 /* The size of a segment that takes one record of len bytes. */
 static uint32_t size_for(const struct craft_wal *wal, uint32_t len)
 {
-    uint32_t need = CRAFT_WAL_SEGMENT_BEGIN + CRAFT_WAL_RECORD_LEN +
+    uint32_t need = craft_wal_segment_begin_len(wal) + CRAFT_WAL_RECORD_LEN +
                     CRAFT_WAL_LIFE_LEN + len;
+    uint32_t reserve;
 
     if (need <= limit_of(wal->segment_bytes, CRAFT_WAL_RECORD_ENTRIES)) {
         return wal->segment_bytes;
     }
-    return (need + CRAFT_WAL_SECTOR + 65536u + 4095u) & ~4095u;
+    /* An eighth of the whole is a seventh of the rest. */
+    reserve = need / 7 + 4096u;
+    if (reserve > CRAFT_WAL_RESERVE_MAX) {
+        reserve = CRAFT_WAL_RESERVE_MAX;
+    }
+    return (need + CRAFT_WAL_SECTOR + reserve + 4095u) & ~4095u;
 }
 
 /* Under mutex: it moves what readers look at. */
@@ -98,15 +106,14 @@ static int record_refused(struct craft_wal *wal,
 
 /* Encode one record at the end of the batch. */
 static int group_add(struct craft_wal *wal, struct group *group,
-                     const craft_persist *persist,
-                     const struct craft_wal_summary *summary, uint32_t len)
+                     const craft_persist *persist, uint32_t flags, uint32_t len)
 {
     struct craft_wal_buffer *batch = &wal->batch;
     struct craft_wal_record record = {
         .prev = group->check,
         .length = len,
         .synced = wal->active.synced,
-        .flags = summary->flags,
+        .flags = flags,
         .group = wal->group,
     };
     int rv = craft_wal_buffer_reserve(wal, batch, batch->len + len);
@@ -125,22 +132,39 @@ static int group_add(struct craft_wal *wal, struct group *group,
     group->offsets[group->taken] = group->end;
     group->end += record.length;
     group->check = record.check;
-    craft_wal_state_apply(&group->state, summary);
     return 0;
+}
+
+/* The snapshot is the newest once the group is written. */
+static int group_base(struct craft_wal *wal, struct group *group,
+                      const craft_snapshot *snapshot)
+{
+    struct craft_wal_buffer *base = &wal->base_next;
+    size_t len = craft_wal_snapshot_len(snapshot);
+    int rv = craft_wal_buffer_reserve(wal, base, len);
+
+    if (rv == 0) {
+        craft_wal_snapshot_encode(snapshot, base->data);
+        base->len = len;
+        group->has_base = 1;
+    }
+    return rv;
 }
 
 /* Take the next record into the group, or say why not. */
 static int group_take(struct craft_wal *wal, struct group *group)
 {
     const craft_persist *persist = &group->records[group->taken];
+    struct craft_wal_state state = group->state;
     struct craft_wal_summary summary;
     uint32_t len = (uint32_t)craft_wal_persist_len(persist, &summary);
     const char *wrong;
+    int rv = 0;
 
     if (len == 0) {
         return record_refused(wal, persist, "a record that cannot be stored");
     }
-    wrong = craft_wal_state_check(&group->state, &summary);
+    wrong = craft_wal_state_step(&state, &summary, &group->steps[group->taken]);
     if (wrong != NULL) {
         return record_refused(wal, persist, wrong);
     }
@@ -153,18 +177,31 @@ static int group_take(struct craft_wal *wal, struct group *group)
         group->roll_len = len;
         return GROUP_ROLL;
     }
-    return group_add(wal, group, persist, &summary, len);
+    if (summary.flags & CRAFT_WAL_RECORD_SNAPSHOT) {
+        rv = group_base(wal, group, persist->snapshot);
+    }
+    if (rv == 0) {
+        rv = group_add(wal, group, persist, summary.flags, len);
+    }
+    if (rv == 0) {
+        group->state = state;
+    }
+    return rv;
 }
 
-/* The header and first record of a segment that has none. The one before had
- * some, so that there is a buffer. */
-static void group_begin(struct craft_wal *wal, struct group *group)
+/* The header and first record of a segment that has none. */
+static int group_begin(struct craft_wal *wal, struct group *group)
 {
-    CRAFT_ASSERT(wal->batch.cap >= CRAFT_WAL_SEGMENT_BEGIN);
-    craft_wal_segment_begin(wal, &group->state, wal->batch.data, &group->check);
-    wal->batch.len = CRAFT_WAL_SEGMENT_BEGIN;
-    group->start = 0;
-    group->end = CRAFT_WAL_SEGMENT_BEGIN;
+    uint32_t len = craft_wal_segment_begin_len(wal);
+    int rv = craft_wal_buffer_reserve(wal, &wal->batch, len);
+
+    if (rv == 0) {
+        craft_wal_segment_begin(wal, wal->batch.data, &group->check);
+        wal->batch.len = len;
+        group->start = 0;
+        group->end = len;
+    }
+    return rv;
 }
 
 /*
@@ -209,10 +246,11 @@ static int group_fill(struct craft_wal *wal, struct group *group)
     group->start = active->position;
     group->end = active->position;
     group->check = active->check;
+    group->has_base = 0;
     if (!active->begun) {
-        group_begin(wal, group);
+        rv = group_begin(wal, group);
     }
-    if (!active->lived) {
+    if (rv == 0 && !active->lived) {
         rv = group_live(wal, group);
     }
     if (rv != 0) {
@@ -260,21 +298,22 @@ static void group_publish(struct craft_wal *wal, const struct group *group)
 
     (void)pthread_mutex_lock(&wal->mutex);
     for (size_t i = 0; i < group->taken; i++) {
-        const craft_persist *record = &group->records[i];
+        const struct craft_wal_step *step = &group->steps[i];
+        struct craft_wal_place place = {
+            .sequence = wal->active.sequence,
+            .offset = group->offsets[i],
+        };
 
-        if (record->flags & CRAFT_PERSIST_TRUNCATE) {
-            craft_wal_index_truncate(&shared->index, record->truncate_from);
+        craft_wal_index_step(&shared->index, step, &place);
+        if (step->restarted || step->flags & CRAFT_WAL_RECORD_TRUNCATE) {
             shared->generation++;
         }
-        if (record->flags & CRAFT_PERSIST_ENTRIES) {
-            struct craft_wal_place place = {
-                .index = record->first_index,
-                .sequence = wal->active.sequence,
-                .offset = group->offsets[i],
-            };
+    }
+    if (group->has_base) {
+        struct craft_wal_buffer base = shared->base;
 
-            craft_wal_index_note(&shared->index, &place);
-        }
+        shared->base = wal->base_next;
+        wal->base_next = base;
     }
     shared->state = group->state;
     shared->end = group->end;
@@ -393,6 +432,10 @@ static int segment_roll(struct craft_wal *wal, uint32_t len)
         return rv;
     }
     (void)pthread_mutex_lock(&wal->helper);
+    if (wal->next.file.handle == CRAFT_WAL_NO_FILE) {
+        /* There is no helper, or no space: this may make some. */
+        (void)craft_wal_segments_drop(wal);
+    }
     rv = craft_wal_segment_ensure_next(wal, active->sequence,
                                        size_for(wal, len));
     if (rv == 0 && !active->sealed) {
@@ -458,9 +501,30 @@ int craft_wal_append(craft_wal *wal, const craft_persist *records,
     return rv;
 }
 
+/* Each segment begins with all there was before it but the entries. So what is
+ * needed begins with that of the first entry; only a compaction changes it. */
+void craft_wal_needed_find(struct craft_wal *wal)
+{
+    struct craft_wal_shared *shared = &wal->shared;
+    const struct craft_wal_state *state = &shared->state;
+    craft_index limit;
+
+    if (state->gone_index == wal->needed_for) {
+        return;
+    }
+    wal->needed_for = state->gone_index;
+    shared->needed = wal->active.sequence;
+    if (state->gone_index < state->last_index) {
+        shared->needed =
+            craft_wal_index_find(&shared->index, state->gone_index + 1, &limit)
+                ->sequence;
+    }
+}
+
 int craft_wal_sync(craft_wal *wal)
 {
     struct craft_wal_active *active;
+    struct craft_wal_shared *shared;
     unsigned wants = CRAFT_WAL_WANTS_MARK;
 
     if (wal == NULL || wal->read_only) {
@@ -478,13 +542,15 @@ int craft_wal_sync(craft_wal *wal)
     }
     active->synced = active->end;
     active->position = craft_wal_align(active->end);
+    shared = &wal->shared;
     (void)pthread_mutex_lock(&wal->mutex);
-    wal->shared.durable.sequence = active->sequence;
-    wal->shared.durable.offset = active->end;
-    wal->shared.durable.check = active->check;
-    wal->shared.durable.last_index = wal->shared.state.last_index;
-    wal->shared.syncs++;
-    if (!wal->shared.prepared) {
+    shared->durable.sequence = active->sequence;
+    shared->durable.offset = active->end;
+    shared->durable.check = active->check;
+    shared->durable.last_index = shared->state.last_index;
+    shared->syncs++;
+    craft_wal_needed_find(wal);
+    if (!shared->prepared || shared->oldest < shared->needed) {
         wants |= CRAFT_WAL_WANTS_PREPARE;
     }
     (void)pthread_mutex_unlock(&wal->mutex);

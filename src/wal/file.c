@@ -194,11 +194,17 @@ int craft_wal_file_rename(struct craft_wal *wal, struct craft_wal_file *file,
     return 0;
 }
 
-void craft_wal_file_remove(struct craft_wal *wal, const char *name)
+int craft_wal_file_remove(struct craft_wal *wal, const char *name)
 {
     struct path p = path_of(wal, name);
+    int rv;
 
-    (void)wal->files->unlink(wal->files_ctx, p.text);
+    do {
+        rv = wal->files->unlink(wal->files_ctx, p.text);
+    } while (rv == -EINTR);
+    return rv == 0 || rv == -ENOENT
+               ? 0
+               : file_failed(wal, name, "cannot remove", rv);
 }
 
 int craft_wal_directory_sync(struct craft_wal *wal, const char *path)

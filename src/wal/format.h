@@ -10,7 +10,10 @@
 
 #include "base/base.h"
 
-#define CRAFT_WAL_FORMAT_VERSION 1u
+/* Of segments; those of version 1, without snapshots, are read as well. The
+ * mark is as it was. */
+#define CRAFT_WAL_FORMAT_VERSION 2u
+#define CRAFT_WAL_MARK_VERSION 1u
 
 /* A batch begins on a sector, so that no synced byte is written again. */
 #define CRAFT_WAL_SECTOR 512u
@@ -20,6 +23,8 @@
 #define CRAFT_WAL_LIFE_LEN 8u
 #define CRAFT_WAL_STATE_LEN 24u
 #define CRAFT_WAL_TRUNCATE_LEN 8u
+#define CRAFT_WAL_SNAPSHOT_LEN 40u /* and the configuration */
+#define CRAFT_WAL_COMPACT_LEN 8u
 #define CRAFT_WAL_ENTRIES_LEN 16u
 #define CRAFT_WAL_ENTRY_LEN 16u
 
@@ -30,7 +35,9 @@ enum craft_wal_record_flags {
     CRAFT_WAL_RECORD_BEGIN = 1u << 3, /* a group's state, first in a segment */
     CRAFT_WAL_RECORD_SEAL = 1u << 4,  /* last in a segment */
     CRAFT_WAL_RECORD_LIFE = 1u << 5,  /* first since the store was opened */
-    CRAFT_WAL_RECORD_KNOWN = (1u << 6) - 1u
+    CRAFT_WAL_RECORD_SNAPSHOT = 1u << 6,
+    CRAFT_WAL_RECORD_COMPACT = 1u << 7,
+    CRAFT_WAL_RECORD_KNOWN = (1u << 8) - 1u
 };
 
 struct craft_wal_header {
@@ -52,25 +59,45 @@ struct craft_wal_record {
     uint64_t group;
 };
 
-/* What a group has on the disk, so far. */
+/*
+ * What a group has on the disk, so far: the entries behind gone_index up to
+ * last_index. Invariant: gone_index <= base_index <= last_index.
+ */
 struct craft_wal_state {
     craft_term term;
     craft_id voted_for;
     craft_index commit_hint;
     craft_index last_index;
-    craft_term last_term; /* 0 = not known */
+    craft_term last_term;   /* 0 = not known */
+    craft_index gone_index; /* compacted up to here; 0 = nothing */
+    craft_index base_index; /* of the newest snapshot; 0 = none */
+    craft_term base_term;
 };
 
 /* A record's meaning without its data. */
 struct craft_wal_summary {
     uint32_t flags; /* enum craft_wal_record_flags */
     uint32_t entries_len;
-    struct craft_wal_state begin; /* BEGIN; the first three also STATE */
+    struct craft_wal_state begin; /* BEGIN; the first three also STATE, the
+                                     last two also SNAPSHOT */
     craft_index truncate_from;
+    craft_index keep_from;
     craft_index first_index;
     craft_term first_term;
     craft_term last_term;
-    const uint8_t *entries; /* the first entry's bytes */
+    const uint8_t *entries;  /* the first entry's bytes */
+    const uint8_t *snapshot; /* SNAPSHOT: its bytes, [snapshot_len] */
+    uint32_t snapshot_len;
+};
+
+/* What a record did to the log, for whoever keeps places of entries. */
+struct craft_wal_step {
+    uint32_t flags;     /* enum craft_wal_record_flags */
+    uint32_t restarted; /* all entries went, by SNAPSHOT */
+    craft_index truncate_from;
+    craft_index first_index; /* ENTRIES */
+    craft_index gone_index;  /* after it */
+    craft_index last_index;  /* after it */
 };
 
 /* The position up to which the log was synced, noted outside it. */
@@ -141,17 +168,30 @@ size_t craft_wal_persist_len(const craft_persist *persist,
 /* Write the body of `persist`; returns its length. */
 size_t craft_wal_persist_encode(const craft_persist *persist, uint8_t *body);
 
-/* Write a body of [CRAFT_WAL_BEGIN_LEN]. */
+/* Write the BEGIN part of a body, [CRAFT_WAL_BEGIN_LEN]. */
 void craft_wal_begin_encode(const struct craft_wal_state *state, uint8_t *body);
 
 /* One entry at data, [*data_len]; data->data borrows. Its length. */
 size_t craft_wal_entry_decode(craft_entry *entry, const uint8_t *data);
 
-/* NULL if the record may follow what is there, or what is wrong with it. */
-const char *craft_wal_state_check(const struct craft_wal_state *state,
+/* The bytes of a snapshot's part of a body, and writing them. */
+size_t craft_wal_snapshot_len(const craft_snapshot *snapshot);
+void craft_wal_snapshot_encode(const craft_snapshot *snapshot, uint8_t *data);
+/* data as written by the above; the configuration is borrowed from it. */
+void craft_wal_snapshot_decode(craft_snapshot *snapshot, const uint8_t *data);
+
+/* Take the state that the first segment begins with, those before it being
+ * gone: NULL, or what is wrong with it. */
+const char *craft_wal_state_begin(struct craft_wal_state *state,
                                   const struct craft_wal_summary *summary);
-void craft_wal_state_apply(struct craft_wal_state *state,
-                           const struct craft_wal_summary *summary);
+
+/*
+ * Take a record: NULL, or what is wrong with it, and then nothing is changed.
+ * step may be NULL.
+ */
+const char *craft_wal_state_step(struct craft_wal_state *state,
+                                 const struct craft_wal_summary *summary,
+                                 struct craft_wal_step *step);
 
 #define CRAFT_WAL_MARK_LEN CRAFT_WAL_SECTOR
 

@@ -18,15 +18,36 @@ static size_t upper_bound(const struct craft_wal_index *index, craft_index at)
     return low;
 }
 
-void craft_wal_index_truncate(struct craft_wal_index *index, craft_index from)
+/* Entries at and after `from` are gone. */
+static void truncate_at(struct craft_wal_index *index, craft_index from)
 {
     CRAFT_ASSERT(from > 0);
     index->places_len = upper_bound(index, from - 1);
     index->broken = 1;
 }
 
-void craft_wal_index_note(struct craft_wal_index *index,
-                          const struct craft_wal_place *place)
+/* Entries up to `gone` are gone, `last` being the last one. */
+static void forget(struct craft_wal_index *index, craft_index gone,
+                   craft_index last)
+{
+    size_t kept_from;
+
+    if (last <= gone) {
+        truncate_at(index, 1);
+        return;
+    }
+    /* The mark from which the first entry is found, and those behind it. */
+    kept_from = upper_bound(index, gone + 1);
+    if (kept_from > 1) {
+        kept_from--;
+        index->places_len -= kept_from;
+        memmove(index->places, index->places + kept_from,
+                index->places_len * sizeof *index->places);
+    }
+}
+
+static void note(struct craft_wal_index *index,
+                 const struct craft_wal_place *place)
 {
     if (index->places_len > 0 && !index->broken) {
         const struct craft_wal_place *last =
@@ -42,6 +63,27 @@ void craft_wal_index_note(struct craft_wal_index *index,
     index->places[index->places_len] = *place;
     index->places_len++;
     index->broken = 0;
+}
+
+void craft_wal_index_step(struct craft_wal_index *index,
+                          const struct craft_wal_step *step,
+                          const struct craft_wal_place *place)
+{
+    if (step->flags & CRAFT_WAL_RECORD_TRUNCATE) {
+        truncate_at(index, step->truncate_from);
+    }
+    if (step->restarted) {
+        truncate_at(index, 1);
+    }
+    if (step->flags & CRAFT_WAL_RECORD_ENTRIES) {
+        struct craft_wal_place entries = *place;
+
+        entries.index = step->first_index;
+        note(index, &entries);
+    }
+    if (step->flags & CRAFT_WAL_RECORD_COMPACT) {
+        forget(index, step->gone_index, step->last_index);
+    }
 }
 
 const struct craft_wal_place *

@@ -8,12 +8,12 @@
  * mark at or below the index and walks on.
  *
  * It is 24 bytes per 64 KiB of log, plus 24 for each truncation that left its
- * place in the log.
+ * place in the log. What is compacted has no mark.
  */
 #ifndef CRAFT_WAL_INDEX_H
 #define CRAFT_WAL_INDEX_H
 
-#include "base/base.h"
+#include "wal/format.h"
 
 #define CRAFT_WAL_INDEX_BYTES 65536u
 
@@ -31,11 +31,10 @@ struct craft_wal_index {
     int broken; /* the next entries need a mark */
 };
 
-/* Entries at and after `from` are gone. */
-void craft_wal_index_truncate(struct craft_wal_index *index, craft_index from);
-
-/* A record with entries from place->index on; needs room for one more. */
-void craft_wal_index_note(struct craft_wal_index *index,
+/* A record of this step lies at the place, whose index is not looked at; needs
+ * room for one mark more. */
+void craft_wal_index_step(struct craft_wal_index *index,
+                          const struct craft_wal_step *step,
                           const struct craft_wal_place *place);
 
 /*

@@ -40,6 +40,19 @@ static int same_place(const craft_wal_report *a, const craft_wal_report *b)
            strcmp(a->file, b->file) == 0;
 }
 
+/* What was read of a damaged store is a log, too: it begins where its entries
+ * do. */
+static void begin_where_it_can(struct craft_wal_shared *shared)
+{
+    struct craft_wal_state *state = &shared->state;
+
+    if (shared->index.places_len == 0) {
+        state->gone_index = state->last_index;
+    } else if (state->gone_index < shared->index.places[0].index - 1) {
+        state->gone_index = shared->index.places[0].index - 1;
+    }
+}
+
 static void adopt(const struct craft_wal_scan *scan)
 {
     struct craft_wal_shared *shared = &scan->wal->shared;
@@ -49,6 +62,8 @@ static void adopt(const struct craft_wal_scan *scan)
     shared->size = (uint32_t)scan->current.header.segment_bytes;
     shared->prepared = scan->next.file.handle != CRAFT_WAL_NO_FILE;
     shared->durable.last_index = shared->state.last_index;
+    shared->oldest = scan->first;
+    begin_where_it_can(shared);
 }
 
 int craft_wal_look(struct craft_wal *wal, const craft_wal_visitor *visitor,

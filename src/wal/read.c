@@ -10,26 +10,29 @@ struct view {
     uint64_t generation;
 };
 
-/* Find `index`; 0, or CRAFT_WAL_ERR_RANGE. */
+/* Find `index`; 0, CRAFT_WAL_ERR_RANGE or CRAFT_WAL_ERR_COMPACTED. */
 static int view_take(struct craft_wal *wal, craft_index index,
                      struct view *view)
 {
     const struct craft_wal_shared *shared = &wal->shared;
     const struct craft_wal_place *place = NULL;
+    craft_index gone_index;
 
     (void)pthread_mutex_lock(&wal->mutex);
     view->last_index = shared->state.last_index;
     view->sequence = shared->sequence;
     view->end = shared->end;
     view->generation = shared->generation;
-    if (index >= 1 && index <= view->last_index) {
+    gone_index = shared->state.gone_index;
+    if (index > gone_index && index <= view->last_index) {
         place = craft_wal_index_find(&shared->index, index, &view->limit);
         CRAFT_ASSERT(place != NULL);
         view->place = *place;
     }
     (void)pthread_mutex_unlock(&wal->mutex);
     if (place == NULL) {
-        return CRAFT_WAL_ERR_RANGE;
+        return index >= 1 && index <= gone_index ? CRAFT_WAL_ERR_COMPACTED
+                                                 : CRAFT_WAL_ERR_RANGE;
     }
     if (view->limit > view->last_index) {
         view->limit = view->last_index + 1;
@@ -190,6 +193,12 @@ static int read_entries(struct craft_wal *wal, craft_index first,
         generation = view.generation;
         view_use_hint(wal, want, &view);
         rv = window_aim(wal, &view);
+        if (rv != 0) {
+            /* Compacted since, and the file is gone? */
+            int now = view_take(wal, want, &view);
+
+            rv = now != 0 ? now : rv;
+        }
         if (rv == 0) {
             rv = view_walk(wal, &view, &want, batch);
         }

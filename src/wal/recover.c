@@ -94,6 +94,7 @@ static void adopt(struct craft_wal_scan *scan)
     active->check = current->check;
     active->begun = 1;
     active->sealed = current->sealed;
+    wal->shared.oldest = scan->first;
     scan->current.file.handle = CRAFT_WAL_NO_FILE;
     /* A file too short to be a segment is left to be replaced. */
     if (scan->next.file.handle != CRAFT_WAL_NO_FILE &&
@@ -109,6 +110,8 @@ static void shared_begin(struct craft_wal *wal)
     struct craft_wal_shared *shared = &wal->shared;
     const struct craft_wal_active *active = &wal->active;
 
+    shared->needed = shared->oldest;
+    craft_wal_needed_find(wal);
     shared->sequence = active->sequence;
     shared->end = active->end;
     shared->size = active->size;
@@ -117,12 +120,24 @@ static void shared_begin(struct craft_wal *wal)
     shared->durable.offset = active->synced;
     shared->durable.check = active->check;
     shared->durable.last_index = shared->state.last_index;
-    if (!shared->prepared) {
+    if (!shared->prepared || shared->oldest < shared->needed) {
         (void)atomic_fetch_or(&wal->wants, CRAFT_WAL_WANTS_PREPARE);
     }
     if (wal->mark.sequence != active->sequence ||
         wal->mark.offset != active->synced) {
         (void)atomic_fetch_or(&wal->wants, CRAFT_WAL_WANTS_MARK);
+    }
+}
+
+/* Segments that were being removed when a crash came, and brought some back,
+ * but not all. */
+static void leftovers_remove(struct craft_wal_scan *scan)
+{
+    for (size_t i = 0; scan->sequences[i] < scan->first; i++) {
+        char name[CRAFT_WAL_NAME_MAX];
+
+        craft_wal_segment_name(name, scan->sequences[i]);
+        (void)craft_wal_file_remove(scan->wal, name);
     }
 }
 
@@ -148,6 +163,7 @@ static int recover(struct craft_wal_scan *scan, craft_wal_report *report)
     }
     if (rv == 0) {
         adopt(scan);
+        leftovers_remove(scan);
     }
     return rv;
 }
@@ -164,8 +180,8 @@ int craft_wal_recover(struct craft_wal *wal, const craft_wal_visitor *visitor,
         rv = recover(&scan, report);
     }
     if (rv == 0) {
-        craft_wal_file_remove(wal, "next.tmp");
-        craft_wal_file_remove(wal, "store.tmp");
+        (void)craft_wal_file_remove(wal, "next.tmp");
+        (void)craft_wal_file_remove(wal, "store.tmp");
         shared_begin(wal);
     }
     craft_wal_scan_end(&scan);

@@ -24,10 +24,12 @@ static int damaged(struct craft_wal_scan *scan,
 static int missing(struct craft_wal_scan *scan, uint64_t sequence)
 {
     char name[CRAFT_WAL_NAME_MAX];
+    const struct craft_wal_state *state = &scan->wal->shared.state;
+    int is_behind = sequence > scan->current.sequence;
     struct craft_wal_problem problem = {
         .error = CRAFT_WAL_ERR_DAMAGED,
         .file = name,
-        .index = scan->wal->shared.state.last_index + 1,
+        .index = (is_behind ? state->last_index : state->gone_index) + 1,
         .what = "a segment is missing",
         .remedy = CRAFT_WAL_RESTORE_FILE,
     };
@@ -203,6 +205,13 @@ static int header_check(struct craft_wal_scan *scan,
 
 /* ---------------------------------------------------------------- walking */
 
+/* Whether the next record is the first that is left of the log. */
+static int is_first(const struct craft_wal_scan *scan)
+{
+    return !scan->current.records && scan->first > 1 &&
+           scan->current.sequence == scan->first;
+}
+
 /* Show a record to whoever wants to see it, unless it was shown before. */
 static void record_show(struct craft_wal_scan *scan,
                         const struct craft_wal_found *found,
@@ -211,6 +220,7 @@ static void record_show(struct craft_wal_scan *scan,
     const craft_wal_visitor *visitor = scan->visitor;
     uint64_t sequence = scan->current.sequence;
     const uint8_t *at = summary->entries;
+    craft_snapshot snapshot;
     craft_wal_item item = {
         .struct_size = sizeof item,
         .flags = summary->flags,
@@ -222,6 +232,8 @@ static void record_show(struct craft_wal_scan *scan,
         .voted_for = summary->begin.voted_for,
         .commit_hint = summary->begin.commit_hint,
         .last_index = summary->begin.last_index,
+        .gone_index = summary->begin.gone_index,
+        .keep_from = summary->keep_from,
         .truncate_from = summary->truncate_from,
         .first_index = summary->first_index,
         .entries_len = summary->entries_len,
@@ -239,6 +251,10 @@ static void record_show(struct craft_wal_scan *scan,
     if (visitor == NULL) {
         return;
     }
+    if (summary->flags & CRAFT_WAL_RECORD_SNAPSHOT) {
+        craft_wal_snapshot_decode(&snapshot, summary->snapshot);
+        item.snapshot = &snapshot;
+    }
     visitor->record(visitor->ctx, &item);
     for (uint32_t i = 0; visitor->entry != NULL && i < summary->entries_len;
          i++) {
@@ -250,16 +266,70 @@ static void record_show(struct craft_wal_scan *scan,
     }
 }
 
+/* The newest snapshot, as it stands in the record. A segment begins with the
+ * same once more. */
+static int snapshot_take(struct craft_wal_scan *scan, uint32_t offset,
+                         const struct craft_wal_summary *summary)
+{
+    struct craft_wal *wal = scan->wal;
+    struct craft_wal_buffer *base = &wal->shared.base;
+    int rv;
+
+    if (summary->flags & CRAFT_WAL_RECORD_BEGIN && !is_first(scan)) {
+        return base->len == summary->snapshot_len &&
+                       memcmp(base->data, summary->snapshot, base->len) == 0
+                   ? 0
+                   : damaged(scan, &scan->current, offset,
+                             "it begins with another snapshot than it should");
+    }
+    rv = craft_wal_buffer_reserve(wal, base, summary->snapshot_len);
+    if (rv == 0) {
+        memcpy(base->data, summary->snapshot, summary->snapshot_len);
+        base->len = summary->snapshot_len;
+    }
+    return rv;
+}
+
+/* What a record says is added to what the ones before said. */
+static int summary_take(struct craft_wal_scan *scan, uint32_t offset,
+                        const struct craft_wal_summary *summary)
+{
+    struct craft_wal *wal = scan->wal;
+    struct craft_wal_shared *shared = &wal->shared;
+    struct craft_wal_step step = {.flags = 0};
+    struct craft_wal_place place = {.sequence = scan->current.sequence,
+                                    .offset = offset};
+    int rv = craft_wal_index_reserve(wal, 1);
+    const char *wrong;
+
+    if (rv != 0) {
+        return rv;
+    }
+    wrong = is_first(scan)
+                ? craft_wal_state_begin(&shared->state, summary)
+                : craft_wal_state_step(&shared->state, summary, &step);
+    if (wrong != NULL) {
+        return damaged(scan, &scan->current, offset, wrong);
+    }
+    craft_wal_index_step(&shared->index, &step, &place);
+    if (summary->flags & CRAFT_WAL_RECORD_SNAPSHOT) {
+        rv = snapshot_take(scan, offset, summary);
+    }
+    if (is_first(scan) ||
+        summary->flags &
+            (CRAFT_WAL_RECORD_STATE | CRAFT_WAL_RECORD_TRUNCATE |
+             CRAFT_WAL_RECORD_ENTRIES | CRAFT_WAL_RECORD_SNAPSHOT)) {
+        shared->empty = 0;
+    }
+    return rv;
+}
+
 /* A record with right checks, in its place: what does it say? */
 static int record_take(struct craft_wal_scan *scan,
                        const struct craft_wal_found *found)
 {
     struct craft_wal *wal = scan->wal;
-    struct craft_wal_shared *shared = &wal->shared;
     struct craft_wal_summary summary;
-    struct craft_wal_place place = {.sequence = scan->current.sequence,
-                                    .offset = found->offset};
-    const char *wrong;
     int rv;
 
     if (wal->read_only && scan->visited_sequence == 0) {
@@ -273,30 +343,17 @@ static int record_take(struct craft_wal_scan *scan,
     if (rv == CRAFT_WAL_ERR_VERSION) {
         return not_readable(scan, &scan->current, found->offset, rv);
     }
-    wrong = rv != 0 ? "a record contradicts itself"
-                    : craft_wal_state_check(&shared->state, &summary);
-    if (wrong != NULL) {
-        return damaged(scan, &scan->current, found->offset, wrong);
-    }
-    rv = craft_wal_index_reserve(wal, 1);
     if (rv != 0) {
-        return rv;
+        return damaged(scan, &scan->current, found->offset,
+                       "a record contradicts itself");
     }
-    if (summary.flags & CRAFT_WAL_RECORD_TRUNCATE) {
-        craft_wal_index_truncate(&shared->index, summary.truncate_from);
+    rv = summary_take(scan, found->offset, &summary);
+    if (rv == 0) {
+        scan->current.sealed = (summary.flags & CRAFT_WAL_RECORD_SEAL) != 0;
+        scan->current.records = 1;
+        record_show(scan, found, &summary);
     }
-    if (summary.flags & CRAFT_WAL_RECORD_ENTRIES) {
-        place.index = summary.first_index;
-        craft_wal_index_note(&shared->index, &place);
-    }
-    craft_wal_state_apply(&shared->state, &summary);
-    if (summary.flags & (CRAFT_WAL_RECORD_STATE | CRAFT_WAL_RECORD_TRUNCATE |
-                         CRAFT_WAL_RECORD_ENTRIES)) {
-        shared->empty = 0;
-    }
-    scan->current.sealed = (summary.flags & CRAFT_WAL_RECORD_SEAL) != 0;
-    record_show(scan, found, &summary);
-    return 0;
+    return rv;
 }
 
 /* Walk through the current segment up to its last intact record. */
@@ -328,7 +385,6 @@ static int segment_walk(struct craft_wal_scan *scan)
         current->end = found.offset + found.record.length;
         current->check = found.record.check;
         current->synced = found.record.synced;
-        current->records = 1;
         if (mark->sequence == current->sequence &&
             mark->offset == current->end && mark->check == current->check) {
             scan->mark_seen = 1;
@@ -385,18 +441,50 @@ static int successor_check(struct craft_wal_scan *scan)
     return 0;
 }
 
-/* Walk through all segments that were begun. */
-static int walk(struct craft_wal_scan *scan)
+/* The first of the segments that follow each other up to the last one. */
+static uint64_t first_sequence(const struct craft_wal_scan *scan)
+{
+    size_t at = scan->sequences_len - 1;
+
+    while (at > 0 && scan->sequences[at - 1] + 1 == scan->sequences[at]) {
+        at--;
+    }
+    return scan->sequences[at];
+}
+
+static int first_open(struct craft_wal_scan *scan)
 {
     int rv;
 
-    if (!segment_exists(scan, 1)) {
-        return missing(scan, 1);
+    scan->first = first_sequence(scan);
+    rv = segment_open(scan, scan->first, &scan->current);
+    if (rv == 0 && scan->first > 1 &&
+        scan->current.kind == CRAFT_WAL_HEADER_EMPTY) {
+        /* It was made to follow another. */
+        return missing(scan, scan->first - 1);
     }
-    rv = segment_open(scan, 1, &scan->current);
-    if (rv == 0) {
-        rv = header_check(scan, &scan->current);
+    return rv == 0 ? header_check(scan, &scan->current) : rv;
+}
+
+/* Every entry that is not compacted is in a segment that is there. */
+static int nothing_missing(struct craft_wal_scan *scan)
+{
+    const struct craft_wal_state *state = &scan->wal->shared.state;
+    const struct craft_wal_index *index = &scan->wal->shared.index;
+
+    if (state->last_index == state->gone_index ||
+        (index->places_len > 0 &&
+         index->places[0].index <= state->gone_index + 1)) {
+        return 0;
     }
+    return missing(scan, scan->first - 1);
+}
+
+/* Walk through all segments that were begun. */
+static int walk(struct craft_wal_scan *scan)
+{
+    int rv = first_open(scan);
+
     while (rv == 0) {
         uint64_t after = scan->current.sequence + 1;
 
@@ -479,7 +567,8 @@ static int mark_check(struct craft_wal_scan *scan)
     const struct craft_wal_mark *mark = &scan->wal->mark;
     uint64_t after = scan->current.sequence + 1;
 
-    if (mark->sequence == 0 || scan->mark_seen) {
+    /* What was begun behind it was sealed and synced up to there. */
+    if (mark->sequence < scan->first || scan->mark_seen) {
         return 0;
     }
     if (mark->sequence >= after && !segment_exists(scan, after)) {
@@ -627,7 +716,7 @@ int craft_wal_scan_log(struct craft_wal_scan *scan)
     if (rv == 0 && scan->next.file.handle != CRAFT_WAL_NO_FILE) {
         rv = next_judge(scan);
     }
-    return rv;
+    return rv == 0 ? nothing_missing(scan) : rv;
 }
 
 static void files_close(struct craft_wal_scan *scan)
@@ -646,6 +735,7 @@ void craft_wal_scan_again(struct craft_wal_scan *scan)
     memset(&wal->shared.state, 0, sizeof wal->shared.state);
     wal->shared.index.places_len = 0;
     wal->shared.index.broken = 0;
+    wal->shared.base.len = 0;
     wal->shared.empty = 1;
     memset(&scan->before, 0, sizeof scan->before);
     scan->sequences_len = 0;

@@ -46,6 +46,8 @@ struct craft_wal_scan {
     const craft_wal_visitor *visitor; /* may be NULL */
     uint64_t *sequences;              /* found, in order */
     size_t sequences_len;
+    uint64_t first; /* from here on they follow each other; what is before
+                       was left by a crash when it was no longer needed */
     size_t sequences_cap;
     int has_store;
     int nomem;

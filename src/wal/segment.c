@@ -50,7 +50,8 @@ static int segment_make(struct craft_wal *wal, struct craft_wal_next *next,
     }
     if (rv != 0) {
         craft_wal_file_close(wal, &next->file);
-        craft_wal_file_remove(wal, NEXT_TMP);
+        /* What is left is removed when the store is opened. */
+        (void)craft_wal_file_remove(wal, NEXT_TMP);
     }
     return rv;
 }
@@ -81,11 +82,18 @@ int craft_wal_segment_ensure_next(struct craft_wal *wal, uint64_t sequence,
     return 0;
 }
 
-void craft_wal_segment_begin(const struct craft_wal *wal,
-                             const struct craft_wal_state *state, uint8_t *data,
+uint32_t craft_wal_segment_begin_len(const struct craft_wal *wal)
+{
+    /* The writer alone changes it, so the writer may look without the lock. */
+    return CRAFT_WAL_HEADER_LEN + CRAFT_WAL_RECORD_LEN + CRAFT_WAL_BEGIN_LEN +
+           (uint32_t)wal->shared.base.len;
+}
+
+void craft_wal_segment_begin(const struct craft_wal *wal, uint8_t *data,
                              uint32_t *check_out)
 {
     const struct craft_wal_active *active = &wal->active;
+    const struct craft_wal_buffer *base = &wal->shared.base;
     struct craft_wal_header header = {
         .store_id = wal->store_id,
         .sequence = active->sequence,
@@ -94,17 +102,66 @@ void craft_wal_segment_begin(const struct craft_wal *wal,
         .prev_check = active->prev_check,
     };
     struct craft_wal_record record = {
-        .length = CRAFT_WAL_RECORD_LEN + CRAFT_WAL_BEGIN_LEN,
+        .length = craft_wal_segment_begin_len(wal) - CRAFT_WAL_HEADER_LEN,
         .flags = CRAFT_WAL_RECORD_BEGIN,
         .group = wal->group,
     };
+    uint8_t *body = data + CRAFT_WAL_HEADER_LEN + CRAFT_WAL_RECORD_LEN;
 
     craft_wal_header_encode(&header, data);
-    data += CRAFT_WAL_HEADER_LEN;
     record.prev = header.check;
-    craft_wal_begin_encode(state, data + CRAFT_WAL_RECORD_LEN);
-    craft_wal_record_finish(&record, active->seed ^ CRAFT_WAL_HEADER_LEN, data);
+    craft_wal_begin_encode(&wal->shared.state, body);
+    if (base->len > 0) {
+        record.flags |= CRAFT_WAL_RECORD_SNAPSHOT;
+        memcpy(body + CRAFT_WAL_BEGIN_LEN, base->data, base->len);
+    }
+    craft_wal_record_finish(&record, active->seed ^ CRAFT_WAL_HEADER_LEN,
+                            data + CRAFT_WAL_HEADER_LEN);
     *check_out = record.check;
+}
+
+/*
+ * A reader that stands in a segment goes on reading there, but holds its space:
+ * it must not keep one that is removed.
+ */
+static void reader_leave(struct craft_wal *wal, uint64_t needed)
+{
+    struct craft_wal_file file = {.handle = CRAFT_WAL_NO_FILE};
+
+    (void)pthread_mutex_lock(&wal->read_mutex);
+    if (wal->window.sequence < needed) {
+        file = wal->window.file;
+        wal->window.file.handle = CRAFT_WAL_NO_FILE;
+    }
+    (void)pthread_mutex_unlock(&wal->read_mutex);
+    craft_wal_file_close(wal, &file);
+}
+
+int craft_wal_segments_drop(struct craft_wal *wal)
+{
+    uint64_t oldest;
+    uint64_t needed;
+    int rv = 0;
+
+    (void)pthread_mutex_lock(&wal->mutex);
+    oldest = wal->shared.oldest;
+    needed = wal->shared.needed;
+    (void)pthread_mutex_unlock(&wal->mutex);
+    if (oldest >= needed) {
+        return 0;
+    }
+    reader_leave(wal, needed);
+    while (rv == 0 && oldest < needed) {
+        char name[CRAFT_WAL_NAME_MAX];
+
+        craft_wal_segment_name(name, oldest);
+        rv = craft_wal_file_remove(wal, name);
+        oldest += rv == 0;
+    }
+    (void)pthread_mutex_lock(&wal->mutex);
+    wal->shared.oldest = oldest;
+    (void)pthread_mutex_unlock(&wal->mutex);
+    return rv;
 }
 
 /* ------------------------------------------------------------------ store */
@@ -181,11 +238,14 @@ int craft_wal_draw(struct craft_wal *wal, uint64_t *number_out)
 
 int craft_wal_store_create(struct craft_wal *wal)
 {
-    uint8_t first[CRAFT_WAL_SEGMENT_BEGIN];
+    uint32_t first_len = craft_wal_segment_begin_len(wal);
     struct craft_wal_active *active = &wal->active;
     struct craft_wal_next next = {.size = wal->segment_bytes};
     int rv = craft_wal_draw(wal, &wal->store_id);
 
+    if (rv == 0) {
+        rv = craft_wal_buffer_reserve(wal, &wal->batch, first_len);
+    }
     if (rv == 0) {
         rv = store_file_create(wal);
     }
@@ -195,12 +255,13 @@ int craft_wal_store_create(struct craft_wal *wal)
     active->sequence = 1;
     active->size = wal->segment_bytes;
     active->seed = craft_wal_seed(wal->store_id, 1);
-    craft_wal_segment_begin(wal, &wal->shared.state, first, &active->check);
-    rv = segment_make(wal, &next, 1, first, sizeof first);
+    wal->shared.oldest = 1;
+    craft_wal_segment_begin(wal, wal->batch.data, &active->check);
+    rv = segment_make(wal, &next, 1, wal->batch.data, first_len);
     if (rv == 0) {
         active->file = next.file;
         active->begun = 1;
-        active->end = CRAFT_WAL_SEGMENT_BEGIN;
+        active->end = first_len;
         active->synced = active->end;
         active->position = craft_wal_align(active->end);
         rv = craft_wal_names_sync(wal);
@@ -236,6 +297,7 @@ int craft_wal_prepare(craft_wal *wal)
 {
     uint64_t sequence;
     int begun;
+    int dropped;
     int rv = 0;
 
     if (wal == NULL || wal->read_only) {
@@ -245,6 +307,9 @@ int craft_wal_prepare(craft_wal *wal)
         return CRAFT_WAL_ERR_FAILED;
     }
     (void)pthread_mutex_lock(&wal->helper);
+    /* First, because it makes room. From now on it is asked for anew. */
+    (void)atomic_fetch_and(&wal->wants, ~(unsigned)CRAFT_WAL_WANTS_PREPARE);
+    dropped = craft_wal_segments_drop(wal);
     (void)pthread_mutex_lock(&wal->mutex);
     sequence = wal->shared.sequence;
     /* A file may follow only a segment whose header is durable: recovery
@@ -257,9 +322,11 @@ int craft_wal_prepare(craft_wal *wal)
             (void)pthread_mutex_lock(&wal->mutex);
             wal->shared.prepared = 1;
             (void)pthread_mutex_unlock(&wal->mutex);
-            (void)atomic_fetch_and(&wal->wants,
-                                   ~(unsigned)CRAFT_WAL_WANTS_PREPARE);
         }
+    }
+    rv = rv != 0 ? rv : dropped;
+    if (rv != 0) {
+        (void)atomic_fetch_or(&wal->wants, CRAFT_WAL_WANTS_PREPARE);
     }
     (void)pthread_mutex_unlock(&wal->helper);
     return rv;

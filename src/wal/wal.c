@@ -192,6 +192,8 @@ const char *craft_wal_strerror(int error)
         return "a record of another group";
     case CRAFT_WAL_ERR_VERSION:
         return "a format of a later version";
+    case CRAFT_WAL_ERR_COMPACTED:
+        return "a snapshot has taken the place of this index";
     default:
         return "unknown error";
     }
@@ -291,6 +293,8 @@ static void wal_free(struct craft_wal *wal)
         (void)wal->files->close(wal->files_ctx, wal->lock_handle);
     }
     craft_wal_buffer_free(wal, &wal->batch);
+    craft_wal_buffer_free(wal, &wal->base_next);
+    craft_wal_buffer_free(wal, &wal->shared.base);
     craft_wal_buffer_free(wal, &wal->window.bytes);
     (void)craft_wal_realloc(wal, index->places,
                             index->places_cap * sizeof *index->places, 0);
@@ -426,7 +430,28 @@ int craft_wal_read_state(craft_wal *wal, craft_restore *restore_out)
     restore_out->term = wal->shared.state.term;
     restore_out->voted_for = wal->shared.state.voted_for;
     restore_out->commit_hint = wal->shared.state.commit_hint;
+    if (wal->shared.base.len > 0) {
+        craft_wal_snapshot_decode(&wal->restored, wal->shared.base.data);
+        restore_out->snapshot = &wal->restored;
+    }
     filled = !wal->shared.empty;
+    (void)pthread_mutex_unlock(&wal->mutex);
+    return filled;
+}
+
+int craft_wal_read_snapshot(craft_wal *wal, craft_snapshot *snapshot_out)
+{
+    int filled = 0;
+
+    if (wal == NULL || snapshot_out == NULL ||
+        snapshot_out->struct_size != sizeof *snapshot_out) {
+        return CRAFT_WAL_ERR_INVALID;
+    }
+    (void)pthread_mutex_lock(&wal->mutex);
+    if (wal->shared.base.len > 0) {
+        craft_wal_snapshot_decode(snapshot_out, wal->shared.base.data);
+        filled = 1;
+    }
     (void)pthread_mutex_unlock(&wal->mutex);
     return filled;
 }
@@ -445,12 +470,14 @@ int craft_wal_status_get(craft_wal *wal, craft_wal_status *status_out)
     status.struct_size = status_out->struct_size;
     status.store_id = wal->store_id;
     status.group = wal->group;
-    status.first_index = 1;
     shared = &wal->shared;
     (void)pthread_mutex_lock(&wal->mutex);
     status.flags |= shared->prepared ? CRAFT_WAL_STATUS_PREPARED : 0u;
     status.flags |= shared->empty ? CRAFT_WAL_STATUS_EMPTY : 0u;
+    status.first_index = shared->state.gone_index + 1;
     status.last_index = shared->state.last_index;
+    status.snapshot_index = shared->state.base_index;
+    status.oldest_sequence = shared->oldest;
     status.durable_index = shared->durable.last_index;
     status.sequence = shared->sequence;
     status.segment_offset = shared->end;

@@ -31,6 +31,7 @@
 #define CRAFT_WAL_NAME_MAX 32u
 #define CRAFT_WAL_BATCH_BYTES ((size_t)1 << 20) /* one write, if more fit */
 #define CRAFT_WAL_GROUP_RECORDS 64u             /* in one write, at most */
+#define CRAFT_WAL_RESERVE_MAX 262144u /* of a segment, for a full disk */
 #define CRAFT_WAL_NO_FILE (-1)
 
 /* An open file of the store, and its name for reports. */
@@ -91,6 +92,9 @@ struct craft_wal_hint {
 struct craft_wal_shared {
     struct craft_wal_state state;
     struct craft_wal_index index;
+    struct craft_wal_buffer base;  /* the newest snapshot, as in its record */
+    uint64_t oldest;               /* segment that is there */
+    uint64_t needed;               /* segments before it are not, durably */
     uint64_t sequence;             /* of the segment in use */
     uint32_t end;                  /* records up to here may be read */
     uint32_t size;                 /* of that segment */
@@ -111,7 +115,8 @@ struct craft_wal {
     char directory[CRAFT_WAL_DIRECTORY_MAX + 1];
     uint64_t group;
     uint64_t store_id;
-    uint64_t life; /* drawn when the store was opened */
+    uint64_t life;           /* drawn when the store was opened */
+    craft_snapshot restored; /* what craft_wal_read_state() lends */
     uint32_t segment_bytes;
     int read_only; /* no lock, no writing: the files may be another's */
     int lock_handle;
@@ -120,8 +125,10 @@ struct craft_wal {
 
     struct craft_wal_active active;
     struct craft_wal_buffer batch;
+    struct craft_wal_buffer base_next; /* the writer's, for shared.base */
+    craft_index needed_for;            /* gone_index of shared.needed */
 
-    pthread_mutex_t helper; /* makes and takes `next` */
+    pthread_mutex_t helper; /* makes and takes `next`, removes segments */
     struct craft_wal_next next;
 
     pthread_mutex_t mark_mutex;
@@ -194,8 +201,8 @@ int craft_wal_file_sync(struct craft_wal *wal,
 /* Also renames the open file. */
 int craft_wal_file_rename(struct craft_wal *wal, struct craft_wal_file *file,
                           const char *name);
-/* Best effort: what is left is removed when the store is opened. */
-void craft_wal_file_remove(struct craft_wal *wal, const char *name);
+/* 0 also if it is not there. */
+int craft_wal_file_remove(struct craft_wal *wal, const char *name);
 /* Makes names durable. */
 int craft_wal_directory_sync(struct craft_wal *wal, const char *path);
 
@@ -208,15 +215,19 @@ int craft_wal_directory_sync(struct craft_wal *wal, const char *path);
 int craft_wal_segment_ensure_next(struct craft_wal *wal, uint64_t sequence,
                                   uint32_t size);
 /*
- * Write the first bytes of the segment in use, [CRAFT_WAL_SEGMENT_BEGIN]: its
- * header, and the state so far, so that no older segment is needed to know
- * the term and the vote. *check_out is that of the record.
+ * The first bytes of the segment in use, and writing them: its header, and the
+ * state and newest snapshot so far, so that no older segment is needed to know
+ * them. *check_out is that of the record.
  */
-void craft_wal_segment_begin(const struct craft_wal *wal,
-                             const struct craft_wal_state *state, uint8_t *data,
+uint32_t craft_wal_segment_begin_len(const struct craft_wal *wal);
+void craft_wal_segment_begin(const struct craft_wal *wal, uint8_t *data,
                              uint32_t *check_out);
-#define CRAFT_WAL_SEGMENT_BEGIN                                                \
-    (CRAFT_WAL_HEADER_LEN + CRAFT_WAL_RECORD_LEN + CRAFT_WAL_BEGIN_LEN)
+
+/*
+ * Remove the segments that nothing needs any more; the caller holds `helper`.
+ * Not durably: one that comes back after a crash is removed again.
+ */
+int craft_wal_segments_drop(struct craft_wal *wal);
 
 /* Draw a number that no other store and no other life has, not 0. */
 int craft_wal_draw(struct craft_wal *wal, uint64_t *number_out);
@@ -273,6 +284,8 @@ int craft_wal_look(struct craft_wal *wal, const craft_wal_visitor *visitor,
 
 /* -------------------------------------------------------- append (append.c) */
 
+/* Everything is durable: which segments are still needed? Under mutex. */
+void craft_wal_needed_find(struct craft_wal *wal);
 /* Room in the index for more marks; 0, or CRAFT_WAL_ERR_NOMEM. */
 int craft_wal_index_reserve(struct craft_wal *wal, size_t more);
 

@@ -28,6 +28,18 @@
 
 /* -------------------------------------------------------------------- build */
 
+/* Of what there is, or further; with a compaction or without. */
+static void build_snapshot(struct wal_store *store, uint32_t how)
+{
+    craft_index last = wal_model_last(&store->model);
+    craft_index base = store->model.base_index;
+    craft_index index =
+        how % 8 == 7 ? last + 2 : base + how % 8 * (last - base) / 6;
+
+    (void)wal_store_snapshot(store, index, how / 8 % 2 ? index + 1 : 0,
+                             how / 16 * 30);
+}
+
 static void build_step(struct fuzz_input *in, struct wal_store *store)
 {
     static const uint32_t lens[8] = {0, 1, 8, 30, 100, 400, 1500, 3300};
@@ -45,9 +57,12 @@ static void build_step(struct fuzz_input *in, struct wal_store *store)
         (void)wal_store_entries(store, 1 + how % 3, lens[how / 4 % 8]);
         break;
     case 4:
-        if (store->model.entries_len > 0) {
+        if (wal_model_last(&store->model) > store->model.base_index) {
             (void)wal_store_rewrite(store,
-                                    1 + how / 16 % store->model.entries_len,
+                                    store->model.base_index + 1 +
+                                        how / 16 %
+                                            (wal_model_last(&store->model) -
+                                             store->model.base_index),
                                     how % 3, lens[how / 4 % 4]);
         }
         break;
@@ -58,7 +73,11 @@ static void build_step(struct fuzz_input *in, struct wal_store *store)
         (void)craft_wal_prepare(store->wal);
         break;
     default:
-        (void)craft_wal_mark(store->wal);
+        if (how < 64) {
+            (void)craft_wal_mark(store->wal);
+        } else {
+            build_snapshot(store, how);
+        }
         break;
     }
 }
@@ -86,46 +105,6 @@ static void build(struct fuzz_input *in, struct wal_store *store)
 }
 
 /* ------------------------------------------------------------------ signing */
-
-/* Make all records of a segment right again, by the lengths that they tell. */
-static void segment_sign(uint8_t *data, size_t len)
-{
-    struct craft_wal_header header;
-    size_t at = CRAFT_WAL_HEADER_LEN;
-    uint32_t seed;
-
-    if (len < CRAFT_WAL_HEADER_LEN) {
-        return;
-    }
-    craft_store32(data + 8,
-                  craft_crc32c(0, data + 12, CRAFT_WAL_HEADER_LEN - 12));
-    (void)craft_wal_header_decode(&header, data);
-    seed = craft_wal_seed(craft_load64(data + 16), craft_load64(data + 24));
-    header.check = craft_load32(data + 8);
-    while (at <= len && len - at >= CRAFT_WAL_RECORD_LEN) {
-        struct craft_wal_record record = {.prev = header.check};
-
-        record.length = craft_load32(data + at + 12);
-        if (record.length == 0 && at % CRAFT_WAL_SECTOR != 0) {
-            at = craft_wal_align((uint32_t)at);
-            continue;
-        }
-        if (record.length < CRAFT_WAL_RECORD_LEN || record.length % 8 != 0 ||
-            record.length > len - at) { /* a header that is right alone */
-            craft_store32(data + at + 8, header.check);
-            craft_store32(data + at,
-                          craft_crc32c(seed ^ (uint32_t)at, data + at + 4,
-                                       CRAFT_WAL_RECORD_LEN - 4));
-            return;
-        }
-        record.synced = craft_load32(data + at + 16);
-        record.flags = craft_load32(data + at + 20);
-        record.group = craft_load64(data + at + 24);
-        craft_wal_record_finish(&record, seed ^ (uint32_t)at, data + at);
-        header.check = record.check;
-        at += record.length;
-    }
-}
 
 static void marks_sign(uint8_t *data, size_t len)
 {
@@ -323,7 +302,7 @@ static void change(struct fuzz_input *in, memory_files *files)
         return;
     }
     if (is_segment(name)) {
-        segment_sign(data, len);
+        wal_store_sign(data, len);
     } else {
         marks_sign(data, len);
     }
@@ -355,8 +334,10 @@ static struct files_sum files_look(memory_files *files)
     return look;
 }
 
-/* Entries 1 .. last as one number, each read, none missing. */
-static uint32_t entries_sum(struct wal_store *store, craft_index last)
+/* Entries first .. last as one number, each read, none missing, and the newest
+ * snapshot. */
+static uint32_t entries_sum(struct wal_store *store, craft_index first,
+                            craft_index last)
 {
     static uint8_t data[READ_BYTES];
     craft_entry entries[READ_ENTRIES];
@@ -365,8 +346,14 @@ static uint32_t entries_sum(struct wal_store *store, craft_index last)
                              .entries_max = READ_ENTRIES,
                              .data = data,
                              .data_max = sizeof data};
-    craft_index next = 1;
+    craft_snapshot snapshot = {.struct_size = sizeof snapshot};
+    craft_index next = first;
     uint32_t sum = 0;
+
+    if (craft_wal_read_snapshot(store->wal, &snapshot) == 1) {
+        sum = craft_crc32c(snapshot.digest & UINT32_MAX, snapshot.configuration,
+                           snapshot.configuration_len);
+    }
 
     while (next <= last) {
         fuzz_check(craft_wal_read(store->wal, next, &batch) == 0 &&
@@ -384,7 +371,9 @@ static uint32_t entries_sum(struct wal_store *store, craft_index last)
     return sum;
 }
 
-static craft_term entry_term(struct wal_store *store, craft_index index)
+/* Of the last entry, or of the snapshot behind which there is none. */
+static craft_term last_term(struct wal_store *store,
+                            const craft_wal_status *status)
 {
     static uint8_t data[READ_BYTES];
     craft_entry entry = {.term = 0};
@@ -394,9 +383,16 @@ static craft_term entry_term(struct wal_store *store, craft_index index)
                              .data = data,
                              .data_max = sizeof data};
 
-    if (index > 0) {
-        fuzz_check(craft_wal_read(store->wal, index, &batch) == 0,
+    craft_snapshot snapshot = {.struct_size = sizeof snapshot};
+
+    if (status->first_index <= status->last_index) {
+        fuzz_check(craft_wal_read(store->wal, status->last_index, &batch) == 0,
                    "the last entry can be read");
+    } else if (status->last_index > 0) {
+        fuzz_check(craft_wal_read_snapshot(store->wal, &snapshot) == 1 &&
+                       snapshot.index == status->last_index,
+                   "a snapshot stands for the entries that are gone");
+        entry.term = snapshot.term;
     }
     return entry.term;
 }
@@ -415,10 +411,11 @@ static void append_try(struct wal_store *store)
 {
     craft_restore restore = {.struct_size = sizeof restore};
     craft_wal_status status = status_of(store);
-    craft_term term = entry_term(store, status.last_index);
+    craft_term term = last_term(store, &status);
     craft_entry entry = {.index = status.last_index + 1, .kind = 1};
     craft_persist record = {.struct_size = sizeof record, .ticket = 1};
-    uint32_t sum = entries_sum(store, status.last_index);
+    uint32_t sum = entries_sum(store, status.first_index, status.last_index);
+    craft_wal_status after;
 
     fuzz_check(craft_wal_read_state(store->wal, &restore) >= 0,
                "an open store has a state");
@@ -445,10 +442,11 @@ static void append_try(struct wal_store *store)
     fuzz_check(craft_wal_read_state(store->wal, &restore) == 1 &&
                    restore.term == term + 1 && restore.voted_for == 3,
                "the new state is found");
-    fuzz_check(status_of(store).last_index == entry.index &&
-                   entry_term(store, entry.index) == term + 1,
+    after = status_of(store);
+    fuzz_check(after.last_index == entry.index &&
+                   last_term(store, &after) == term + 1,
                "the new entry is found");
-    fuzz_check(entries_sum(store, status.last_index) == sum,
+    fuzz_check(entries_sum(store, status.first_index, status.last_index) == sum,
                "the old entries are found");
 }
 

@@ -24,7 +24,12 @@ struct wal_model {
     craft_term term;
     craft_id voted_for;
     craft_index commit_hint;
-    size_t entries_len;
+    craft_index gone; /* entries up to here are compacted */
+    craft_index base_index;
+    craft_term base_term;
+    uint64_t base_seed;
+    uint32_t base_len;  /* of its configuration */
+    size_t entries_len; /* behind gone */
     struct wal_model_entry entries[WAL_STORE_ENTRIES_MAX];
 };
 
@@ -38,6 +43,10 @@ struct wal_record {
     uint32_t entries_len; /* at most 8 */
     uint32_t len;         /* of each entry's data, at most 8192 */
     craft_term entry_term;
+    craft_index snapshot_index;
+    craft_term snapshot_term;
+    uint32_t snapshot_len; /* of its configuration, at most 8192 */
+    craft_index keep_from;
 };
 
 struct wal_store {
@@ -53,6 +62,15 @@ struct wal_store {
     uint64_t random;
 };
 
+/* The last index of the log. */
+craft_index wal_model_last(const struct wal_model *model);
+/* Of an entry that is there, or of the snapshot. */
+craft_term wal_model_term(const struct wal_model *model, craft_index index);
+
+/* Make all checks of a segment right again, by the lengths that its records
+ * tell. */
+void wal_store_sign(uint8_t *data, size_t len);
+
 void wal_store_init(struct wal_store *store, uint64_t segment_bytes);
 void wal_store_free(struct wal_store *store);
 /* A copy that goes its own way; nothing may be open. */
@@ -67,6 +85,10 @@ int wal_store_sync(struct wal_store *store);
 int wal_store_vote(struct wal_store *store, craft_term term, craft_id id);
 int wal_store_entries(struct wal_store *store, uint32_t entries_len,
                       uint32_t len);
+/* A snapshot at an index of the log, or behind it, and a compaction up to
+ * keep_from, 0: none, in one record. */
+int wal_store_snapshot(struct wal_store *store, craft_index index,
+                       craft_index keep_from, uint32_t len);
 int wal_store_rewrite(struct wal_store *store, craft_index from,
                       uint32_t entries_len, uint32_t len);
 

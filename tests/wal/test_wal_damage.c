@@ -585,7 +585,7 @@ static void segments_out_of_order_are_refused(void **state)
     wal_store_free(&fork);
     wal_store_fork(&store, &fork);
     copy_file(fork.files, SEGMENT(6), fork.files, SEGMENT(3));
-    must_refuse(&fork, CRAFT_WAL_ERR_DAMAGED, SEGMENT(4));
+    must_refuse(&fork, CRAFT_WAL_ERR_DAMAGED, SEGMENT(6));
     wal_store_free(&fork);
     wal_store_free(&store);
     wal_store_free(&other);
@@ -708,7 +708,7 @@ static void versions_and_groups_are_told(void **state)
 
     wal_store_fork(&store, &fork);
     data = memory_files_data(fork.files, SEGMENT(2), &len);
-    craft_store32(data + 12, 2);
+    craft_store32(data + 12, CRAFT_WAL_FORMAT_VERSION + 1);
     craft_store32(data + 8, craft_crc32c(0, data + 12, 500));
     memory_files_settle(fork.files);
     must_refuse(&fork, CRAFT_WAL_ERR_VERSION, SEGMENT(2));

@@ -114,25 +114,28 @@ static void a_body_is_as_long_as_its_parts(void **state)
     assert_int_equal(summary_of(CRAFT_WAL_RECORD_ENTRIES, body,
                                 CRAFT_WAL_ENTRIES_LEN, &summary),
                      0);
-    assert_non_null(
-        craft_wal_state_check(&(struct craft_wal_state){.term = 1}, &summary));
+    assert_non_null(craft_wal_state_step(&(struct craft_wal_state){.term = 1},
+                                         &summary, NULL));
 }
 
 static void no_entry_goes_beyond_the_last_number(void **state)
 {
     struct craft_wal_state last = {
         .term = 1, .last_index = CRAFT_NUMBER_MAX - 3, .last_term = 1};
+    struct craft_wal_state state_out = last;
     struct craft_wal_summary summary = {.flags = CRAFT_WAL_RECORD_ENTRIES,
                                         .first_index = CRAFT_NUMBER_MAX - 2,
                                         .first_term = 1,
                                         .last_term = 1};
 
     (void)state;
-    summary.entries_len = 2;
-    assert_null(craft_wal_state_check(&last, &summary));
     summary.entries_len = 3;
-    assert_string_equal(craft_wal_state_check(&last, &summary),
+    assert_string_equal(craft_wal_state_step(&state_out, &summary, NULL),
                         "the index is out of range");
+    assert_memory_equal(&state_out, &last, sizeof last);
+    summary.entries_len = 2;
+    assert_null(craft_wal_state_step(&state_out, &summary, NULL));
+    assert_int_equal(state_out.last_index, CRAFT_NUMBER_MAX - 1);
 }
 
 /* --------------------------------------------------------------- segments */

@@ -54,6 +54,10 @@ static int reader_get(struct reader *reader, craft_index index,
         }
         reader->first = index;
     }
+    if (rv == CRAFT_WAL_ERR_IO || rv == CRAFT_WAL_ERR_DAMAGED) {
+        (void)craft_wal_last_report(reader->looked.wal, &reader->looked.report);
+        return reader_fail(reader, index, reader->looked.report.text);
+    }
     if (rv != 0) {
         return reader_fail(reader, index, craft_wal_strerror(rv));
     }

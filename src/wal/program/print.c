@@ -44,9 +44,21 @@ void craft_wal_look_close(struct craft_wal_looked *looked)
     (void)craft_wal_close(looked->wal);
 }
 
+static void print_snapshot(const craft_snapshot *snapshot)
+{
+    (void)printf(
+        " snapshot %" PRIu64 "@%" PRIu64 " size %" PRIu64 " digest %016" PRIx64
+        " configuration %zu bytes crc32c "
+        "%08" PRIx32,
+        snapshot->index, snapshot->term, snapshot->size, snapshot->digest,
+        snapshot->configuration_len,
+        craft_crc32c(0, snapshot->configuration, snapshot->configuration_len));
+}
+
 void craft_wal_look_print(const struct craft_wal_looked *looked)
 {
     const craft_wal_status *status = &looked->status;
+    craft_snapshot snapshot = {.struct_size = sizeof snapshot};
 
     (void)printf("%s: ", looked->directory);
     if (!looked->has_state) {
@@ -56,6 +68,10 @@ void craft_wal_look_print(const struct craft_wal_looked *looked)
     } else {
         (void)printf("entries %" PRIu64 "..%" PRIu64, status->first_index,
                      status->last_index);
+    }
+    if (craft_wal_read_snapshot(looked->wal, &snapshot) == 1) {
+        (void)printf(",");
+        print_snapshot(&snapshot);
     }
     (void)printf(", term %" PRIu64 " vote %" PRIu64 " commit %" PRIu64
                  ", store %016" PRIx64 " group %" PRIu64 "\n",
@@ -95,6 +111,9 @@ static int is_wanted(const struct craft_wal_wish *wish,
         item->truncate_from <= wish->to) {
         return 1;
     }
+    if (item->flags & CRAFT_WAL_ITEM_COMPACT && item->keep_from > wish->from) {
+        return 1;
+    }
     return item->flags & CRAFT_WAL_ITEM_ENTRIES &&
            item->first_index <= wish->to &&
            item->first_index + item->entries_len > wish->from;
@@ -119,6 +138,9 @@ static void print_record(void *ctx, const craft_wal_item *item)
     if (item->flags & CRAFT_WAL_ITEM_BEGIN) {
         print_state("begin", item);
         (void)printf(" last %" PRIu64, item->last_index);
+        if (item->gone_index > 0) {
+            (void)printf(" first %" PRIu64, item->gone_index + 1);
+        }
     }
     if (item->flags & CRAFT_WAL_ITEM_LIFE) {
         (void)printf(" life");
@@ -128,6 +150,12 @@ static void print_record(void *ctx, const craft_wal_item *item)
     }
     if (item->flags & CRAFT_WAL_ITEM_TRUNCATE) {
         (void)printf(" truncate %" PRIu64, item->truncate_from);
+    }
+    if (item->flags & CRAFT_WAL_ITEM_SNAPSHOT) {
+        print_snapshot(item->snapshot);
+    }
+    if (item->flags & CRAFT_WAL_ITEM_COMPACT) {
+        (void)printf(" compact %" PRIu64, item->keep_from);
     }
     if (item->flags & CRAFT_WAL_ITEM_ENTRIES) {
         (void)printf(
