@@ -24,20 +24,31 @@ struct group {
 
 /* ---------------------------------------------------------------- limits */
 
-/* Kept free for records without entries: a vote, when the disk is full. */
+/*
+ * When the disk is full, no segment follows this one. For then the end of it is
+ * kept free: half for votes; the rest, which votes cannot use up, for the
+ * snapshots and compactions that make room again.
+ */
 static uint32_t reserve_of(uint32_t size)
 {
     uint32_t reserve = size / 8 & ~(CRAFT_WAL_SECTOR - 1);
 
-    return reserve < 65536u ? reserve : 65536u;
+    return reserve < CRAFT_WAL_RESERVE_MAX ? reserve : CRAFT_WAL_RESERVE_MAX;
 }
 
 /* Where records must end: the last sector is the seal's. */
 static uint32_t limit_of(uint32_t size, uint32_t flags)
 {
+    const uint32_t makes_room =
+        CRAFT_WAL_RECORD_SNAPSHOT | CRAFT_WAL_RECORD_COMPACT;
     uint32_t limit = size - CRAFT_WAL_SECTOR;
 
-    return flags & CRAFT_WAL_RECORD_ENTRIES ? limit - reserve_of(size) : limit;
+    if (flags & CRAFT_WAL_RECORD_ENTRIES) {
+        limit -= reserve_of(size);
+    } else if (!(flags & makes_room)) {
+        limit -= reserve_of(size) / 2;
+    }
+    return limit;
 }
 
 /* The size of a segment that takes one record of len bytes. */

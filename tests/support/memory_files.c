@@ -359,6 +359,25 @@ static int64_t memory_read(void *ctx, int file, void *data, size_t data_len,
     return (int64_t)data_len;
 }
 
+/* Space goes back when neither a name nor a handle is left. */
+static uint64_t used_bytes(const memory_files *files)
+{
+    uint64_t used = 0;
+
+    for (size_t i = 0; i < files->nodes_len; i++) {
+        int is_used = 0;
+
+        for (size_t j = 0; j < files->seen.len; j++) {
+            is_used |= files->seen.list[j].node == i;
+        }
+        for (size_t j = 0; j < HANDLES_MAX; j++) {
+            is_used |= files->handles[j] == i + 1;
+        }
+        used += is_used ? files->nodes[i].seen.len : 0;
+    }
+    return used;
+}
+
 /* How much of a write gets through on a full disk. */
 static size_t room(const memory_files *files, const struct node *node,
                    uint64_t offset, size_t len)
@@ -374,6 +393,16 @@ static size_t room(const memory_files *files, const struct node *node,
         (faults->space_to == 0 || n < faults->space_to) &&
         offset + len > node->seen.len) {
         return offset >= node->seen.len ? 0 : node->seen.len - (size_t)offset;
+    }
+    if (faults->bytes_max != 0 && offset + len > node->seen.len) {
+        uint64_t used = used_bytes(files);
+        uint64_t left = used < faults->bytes_max ? faults->bytes_max - used : 0;
+
+        left += node->seen.len;
+        if (offset >= left) {
+            return 0;
+        }
+        return len < left - offset ? len : (size_t)(left - offset);
     }
     return len;
 }

@@ -54,6 +54,8 @@ typedef struct memory_faults {
     uint64_t space_to;   /* from this one on, they can again */
     uint64_t full_from;  /* the same, but no write at all gets through */
     uint64_t full_to;
+    uint64_t bytes_max;    /* of all files, also of removed ones that are
+                              open; 0: no limit */
     uint32_t short_writes; /* 1: reads and writes do about half */
     uint32_t interrupts;   /* 1: every other call is interrupted */
 } memory_faults;

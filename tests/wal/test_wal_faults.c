@@ -241,7 +241,7 @@ static void votes_are_recorded_on_a_full_disk(void **state)
     memory_faults *faults;
 
     (void)state;
-    wal_store_init(&store, 65536);
+    wal_store_init(&store, 131072);
     assert_int_equal(wal_store_open(&store), 0);
     faults = memory_files_faults(store.files);
     faults->space_from = memory_files_calls(store.files) + 1;
