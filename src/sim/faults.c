@@ -118,6 +118,15 @@ static void links_suffer(struct craft_sim *sim,
     }
 }
 
+/* That server, from all others. */
+static void links_end(struct craft_sim *sim, uint32_t server)
+{
+    for (uint32_t other = 1; other <= sim->plan.servers; other++) {
+        sim->network.links[server][other].cut = true;
+        sim->network.links[other][server].cut = true;
+    }
+}
+
 static void links_calm(struct craft_sim *sim)
 {
     for (uint32_t from = 1; from <= CRAFT_SIM_SERVERS_MAX; from++) {
@@ -144,6 +153,10 @@ void craft_sim_faults_renew(struct craft_sim *sim)
         const struct craft_sim_fault *fault = &sim->plan.faults[k];
 
         if (fault->at > sim->now_us || fault->until <= sim->now_us) {
+            continue;
+        }
+        if (fault->kind == CRAFT_SIM_DEPOSE) {
+            links_end(sim, fault->to); /* 0: nobody */
             continue;
         }
         if (craft_sim_faults[fault->kind].scope != CRAFT_SIM_SERVERS) {
@@ -187,6 +200,13 @@ static void server_strike(struct craft_sim_server *server,
     case CRAFT_SIM_CAMPAIGN:
         craft_sim_server_campaign(server);
         break;
+    case CRAFT_SIM_DEPOSE:
+        if (fault->strength > 0 && fault->to != 0 &&
+            fault->to != server->position) {
+            craft_sim_server_crash(server);
+            restart_at(server, server->sim->now_us);
+        }
+        break;
     case CRAFT_SIM_TICKS:
         if (craft_sim_server_is_up(server)) {
             craft_sim_server_tick(server, fault->strength);
@@ -207,11 +227,31 @@ static void unreachable_strike(struct craft_sim_server *server,
     }
 }
 
+/* Of those who lead, or believe so, the one of the latest term; or 0. */
+static uint32_t leader_now(struct craft_sim *sim)
+{
+    craft_term latest = 0;
+    uint32_t leader = 0;
+
+    for (uint32_t i = 1; i <= sim->plan.servers; i++) {
+        craft_status status = craft_sim_server_status(&sim->servers[i]);
+
+        if (status.role == CRAFT_ROLE_LEADER && status.term > latest) {
+            latest = status.term;
+            leader = i;
+        }
+    }
+    return leader;
+}
+
 void craft_sim_fault_begin(struct craft_sim *sim, size_t at)
 {
-    const struct craft_sim_fault *fault = &sim->plan.faults[at];
+    struct craft_sim_fault *fault = &sim->plan.faults[at];
 
     craft_sim_tell(sim, 0, "fault: %s", craft_sim_faults[fault->kind].name);
+    if (fault->kind == CRAFT_SIM_DEPOSE) {
+        fault->to = leader_now(sim);
+    }
     craft_sim_faults_renew(sim);
     for (uint32_t i = 1; i <= sim->plan.servers; i++) {
         if ((fault->from >> i & 1u) == 0) {

@@ -39,6 +39,7 @@ enum craft_sim_fault_kind {
     CRAFT_SIM_CAMPAIGN,
     CRAFT_SIM_UNREACHABLE,
     CRAFT_SIM_TICKS,
+    CRAFT_SIM_DEPOSE,
     CRAFT_SIM_FAULT_KINDS
 };
 
@@ -67,7 +68,8 @@ struct craft_sim_fault {
     uint32_t kind; /* enum craft_sim_fault_kind */
     uint32_t strength;
     uint32_t from; /* bit i: server i */
-    uint32_t to;   /* the same; 0 where links have no part in it */
+    uint32_t to;   /* the same; 0 where links have no part in it. Of one that
+                      deposes, while it lasts: whom */
 };
 
 #define CRAFT_SIM_FAULTS_MAX 1024u

@@ -55,6 +55,8 @@ const struct craft_sim_fault_about craft_sim_faults[CRAFT_SIM_FAULT_KINDS] = {
         "craft_peer_unreachable()"},
     [CRAFT_SIM_TICKS] = {"ticks", CRAFT_SIM_SERVERS, 1, 100, 0,
         "so many ticks at once"},
+    [CRAFT_SIM_DEPOSE] = {"depose", CRAFT_SIM_SERVERS, 0, 1, 1000000,
+        "who leads is cut off; 1: of these, the others start anew"},
 };
 /* clang-format on */
 
@@ -64,7 +66,8 @@ enum {
     NETWORK = KIND(CRAFT_SIM_LOSS) | KIND(CRAFT_SIM_DUPLICATE) |
               KIND(CRAFT_SIM_REORDER) | KIND(CRAFT_SIM_DELAY) |
               KIND(CRAFT_SIM_STALE) | KIND(CRAFT_SIM_CUT) |
-              KIND(CRAFT_SIM_PARTITION) | KIND(CRAFT_SIM_UNREACHABLE),
+              KIND(CRAFT_SIM_PARTITION) | KIND(CRAFT_SIM_UNREACHABLE) |
+              KIND(CRAFT_SIM_DEPOSE),
     DISK = KIND(CRAFT_SIM_DISK_SLOW) | KIND(CRAFT_SIM_DISK_STALL) |
            KIND(CRAFT_SIM_DISK_FULL) | KIND(CRAFT_SIM_DISK_ERROR) |
            KIND(CRAFT_SIM_FETCH_ERROR),

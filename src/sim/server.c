@@ -99,6 +99,7 @@ static void input_end(struct input input)
     }
     if (server->life == input.life) {
         craft_judge_step(server->sim->judge, server->position, server->memory);
+        craft_sim_leases_judge(server);
     } else if (server->memory != 0) {
         craft_judge_convict(server->sim->judge, "memory: %u leaks %zu bytes",
                             server->position, server->memory);
@@ -234,6 +235,7 @@ void craft_sim_server_start(struct craft_sim_server *server)
     }
     craft_sim_tell(sim, server->position, "starts, applied %llu",
                    (unsigned long long)server->applied);
+    craft_sim_clock_begin(server);
     input = input_begin(server, true);
     server->mode.memory = 0;
     rv = node_make(server);
@@ -356,6 +358,17 @@ static void hold_by_chance(struct craft_sim_server *server)
 
 /* ------------------------------------------------------------------ inputs */
 
+static void tell_time(struct craft_sim_server *server, bool at_tick)
+{
+    if (!server->halted && craft_sim_clock_is_told(server, at_tick)) {
+        uint64_t now_ns = craft_sim_server_time(server);
+
+        craft_sim_tell(server->sim, server->position, "its time is %llu",
+                       (unsigned long long)now_ns);
+        expect(server, "time", craft_clock(server->node, now_ns));
+    }
+}
+
 void craft_sim_server_tick(struct craft_sim_server *server, uint32_t ticks)
 {
     struct input input;
@@ -365,6 +378,7 @@ void craft_sim_server_tick(struct craft_sim_server *server, uint32_t ticks)
     }
     hold_by_chance(server);
     input = input_begin(server, true);
+    tell_time(server, true);
     expect(server, "tick", craft_tick(server->node, ticks));
     input_end(input);
 }
@@ -387,6 +401,9 @@ void craft_sim_server_receive(struct craft_sim_server *server,
     if (!may_lack_memory(server, rv)) {
         expect(server, "a message from a correct server to one", rv);
     }
+    if (server->life == input.life) {
+        tell_time(server, false);
+    }
     input_end(input);
 }
 
@@ -394,6 +411,7 @@ void craft_sim_server_receive(struct craft_sim_server *server,
 static bool may_not_campaign(const struct craft_sim_server *server, int rv)
 {
     return rv == CRAFT_ERR_NOT_VOTER || rv == CRAFT_ERR_NOSPACE ||
+           (rv == CRAFT_ERR_LEASE && server->sim->config.lease_ms > 0) ||
            (rv == CRAFT_ERR_BUSY &&
             craft_sim_server_status(server).persists_open > 0);
 }
@@ -498,12 +516,16 @@ int craft_sim_server_read(struct craft_sim_server *server)
 
     input = input_begin(server, true);
     expect(server, "hold", craft_hold(server->node));
-    rv = craft_read(server->node, token);
+    rv = craft_sim_reads_by_lease(server)
+             ? craft_read_lease(server->node, token,
+                                craft_sim_server_time(server))
+             : craft_read(server->node, token);
     if (rv == 0) {
         craft_judge_read(sim->judge, server->position, token);
         craft_sim_client_accepted(server, 1, CRAFT_SIM_OPERATION_READ);
-    } else if (rv / 100 != -2 ||
-               (rv == CRAFT_ERR_NOMEM && server->mode.memory == 0)) {
+    } else if (rv != CRAFT_ERR_CLOCK && /* never told: it is never behind */
+               (rv / 100 != -2 ||
+                (rv == CRAFT_ERR_NOMEM && server->mode.memory == 0))) {
         expect(server, "a read", rv);
     }
     expect(server, "release", craft_release(server->node));

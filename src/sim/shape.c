@@ -68,6 +68,7 @@ static void server_draw(struct craft_sim *sim, uint32_t position, bool fetches)
     craft_sim_stream(&server->host, seed, CRAFT_SIM_FOR_HOST, position, 0);
     craft_sim_stream(&server->refusals, seed, CRAFT_SIM_FOR_MEMORY, position,
                      0);
+    craft_sim_stream(&server->time, seed, CRAFT_SIM_FOR_TIME, position, 0);
     server->sim = sim;
     server->position = position;
     server->fetches_back = fetches;
@@ -107,6 +108,7 @@ int craft_sim_shape(struct craft_sim *sim)
 
     craft_sim_stream(&random, sim->seed, CRAFT_SIM_FOR_SHAPE, 1, 0);
     config_draw(sim, &random);
+    craft_sim_lease_draw(sim);
     ids_draw(sim, &random);
     fetches = craft_random_below(&random, 4) != 0;
     sim->restore_batch = craft_sim_between(&random, 1, 16);

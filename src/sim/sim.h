@@ -11,6 +11,7 @@
  *   faults.c     the plan, carried out
  *   network.c    messages under way
  *   server.c     a server's life and the inputs to its node
+ *   time.c       what its clock shows, and leases
  *   hooks.c      what the node asks of its host
  *   endings.c    how disk, state machine and log reader end their work
  *   client.c     clients, and what they saw
@@ -114,6 +115,7 @@ struct craft_sim_server {
     struct craft_random crash;
     struct craft_random host;
     struct craft_random refusals;
+    struct craft_random time;
     struct craft_sim_mode mode;
 
     /* What kind of host it is. */
@@ -135,7 +137,11 @@ struct craft_sim_server {
     uint32_t depth;    /* of inputs in inputs */
     uint32_t holds;
     uint64_t ticked_us; /* when it ticked last */
-    size_t memory;      /* of the node, bytes */
+    uint64_t shown_ns;  /* by its clock, at shown_us */
+    uint64_t shown_us;
+    uint32_t rate_ppm; /* of its clock since then; 0: not begun */
+    uint32_t tells;    /* when its host tells the time; see time.c */
+    size_t memory;     /* of the node, bytes */
 
     struct craft_sim_ticket tickets[CRAFT_SIM_TICKETS_MAX]; /* open, rising */
     size_t tickets_len;
@@ -225,6 +231,7 @@ struct craft_sim {
     uint64_t commands; /* drawn */
     uint32_t asking;   /* the client whose request is being made */
     craft_index answered_index;
+    size_t leases_judged;         /* when so much was committed */
     struct craft_sim_arena arena; /* commands, replies */
 
     bool ceased; /* no more faults, no new requests */
@@ -292,6 +299,15 @@ void craft_sim_server_applied(struct craft_sim_server *server,
 void craft_sim_server_fetched(struct craft_sim_server *server, int ending);
 craft_status craft_sim_server_status(const struct craft_sim_server *server);
 bool craft_sim_server_is_up(const struct craft_sim_server *server);
+
+/* time.c */
+void craft_sim_lease_draw(struct craft_sim *sim);
+/* A life begins. */
+void craft_sim_clock_begin(struct craft_sim_server *server);
+uint64_t craft_sim_server_time(const struct craft_sim_server *server);
+bool craft_sim_clock_is_told(struct craft_sim_server *server, bool at_tick);
+bool craft_sim_reads_by_lease(struct craft_sim_server *server);
+void craft_sim_leases_judge(struct craft_sim_server *server);
 
 /* hooks.c */
 extern const craft_hooks craft_sim_hooks;

@@ -21,7 +21,9 @@ enum craft_sim_purpose {
     CRAFT_SIM_FOR_LINK,      /* a: from, b: to; delays */
     CRAFT_SIM_FOR_NOISE,     /* a: from, b: to; faults */
     CRAFT_SIM_FOR_CLIENT,    /* a: client; when, whom */
-    CRAFT_SIM_FOR_COMMAND    /* a: client; what */
+    CRAFT_SIM_FOR_COMMAND,   /* a: client; what */
+    CRAFT_SIM_FOR_LEASE,     /* of this run */
+    CRAFT_SIM_FOR_TIME       /* a: server; what its clock shows, and when */
 };
 
 static inline void craft_sim_stream(struct craft_random *random, uint64_t seed,
