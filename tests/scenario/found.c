@@ -34,6 +34,10 @@ static const struct limit limits[] = {
     LIMIT("tokens", tokens_max, "requests open at once"),
     LIMIT("persists", persist_inflight_max, "records open at once"),
     LIMIT("members", members_max, "largest configuration"),
+    LIMIT("lease", lease_ms,
+          "voters keep to their leader for so many ms: leases (6.4.1)"),
+    LIMIT("drift", clock_drift_ppm,
+          "of their clocks, at most, in a million [10000 with leases]"),
     LIMIT("group", group, "of all servers and messages"),
 };
 
@@ -167,6 +171,15 @@ static uint32_t take_flags(struct words *words)
     return flags;
 }
 
+static void lease_option(craft_config *config)
+{
+    if (config->lease_ms > 0) {
+        config->flags |= CRAFT_CONFIG_LEASE;
+        config->clock_drift_ppm =
+            config->clock_drift_ppm > 0 ? config->clock_drift_ppm : 10000;
+    }
+}
+
 static void broken(struct cluster *cluster, const char *text)
 {
     story_broken(story_of(cluster), text);
@@ -191,6 +204,7 @@ void found_cluster(struct story *story, struct words *words)
     options.own_data = true;
     options.config.flags = take_flags(words);
     take_limits(words, &options.config);
+    lease_option(&options.config);
     options.refusal = story->refusal;
     options.failed = broken;
     options.data = story;

@@ -27,6 +27,33 @@ void host_tick(struct story *story, struct words *words)
     }
 }
 
+static uint64_t take_ms(struct words *words)
+{
+    const struct word *word = words_next(words);
+    uint64_t ms = 0;
+
+    if (word == NULL || !number_read(word->value, &ms)) {
+        words_fault(words, "not a time in ms",
+                    word != NULL ? word->value : "nothing");
+    }
+    return ms * 1000000u;
+}
+
+void host_clock(struct story *story, struct words *words)
+{
+    uint32_t servers = story_servers(story, words);
+    uint64_t now_ns = take_ms(words);
+
+    if (!story_ready(story, words)) {
+        return;
+    }
+    for (uint32_t i = 1; i <= story->cluster->options.nodes; i++) {
+        if ((servers >> i & 1u) != 0) {
+            story_result(story, i, cluster_clock(story->cluster, i, now_ns));
+        }
+    }
+}
+
 /* --------------------------------------------------------------- proposals */
 
 /* What the tokens given from that one on stand for. */
@@ -157,6 +184,22 @@ void host_read(struct story *story, struct words *words)
         note_commands(story, &name, 1);
         story_result(story, node->position,
                      cluster_read(story->cluster, node->position));
+    }
+    free(made);
+}
+
+void host_read_lease(struct story *story, struct words *words)
+{
+    struct cluster_node *node = story_up(story, words);
+    uint64_t now_ns = take_ms(words);
+    craft_command name = {NULL, 0, 0};
+    uint8_t *made = take_command(words, &name);
+
+    if (story_ready(story, words)) {
+        note_commands(story, &name, 1);
+        story_result(
+            story, node->position,
+            cluster_read_lease(story->cluster, node->position, now_ns));
     }
     free(made);
 }

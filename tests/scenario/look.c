@@ -266,6 +266,14 @@ static void read_writes(const struct cluster_node *node,
     text_add(text, "%u", node->effects[CRAFT_EFFECT_PERSIST]);
 }
 
+/* In whole ms, rounded up. */
+static void read_lease(const struct cluster_node *node,
+                       const craft_status *status, struct text *text)
+{
+    (void)node;
+    text_add(text, "%" PRIu64, (status->lease_until_ns + 999999u) / 1000000u);
+}
+
 static void read_fetches(const struct cluster_node *node,
                          const craft_status *status, struct text *text)
 {
@@ -290,6 +298,8 @@ static const struct fact facts[] = {
      FIELD(configuration_index)},
     {"tokens", "proposals open", NULL, FIELD(tokens_open)},
     {"reads", "reads open", NULL, FIELD(reads_open)},
+    {"lease", "before that time, in ms, it reads by lease; 0: not", read_lease,
+     0, 0},
     {"persists", "records open, as it knows", NULL, FIELD(persists_open)},
     {"uncommitted", "bytes not applied", NULL, FIELD(uncommitted_bytes)},
     {"memory", "bytes of entries in memory", NULL, FIELD(log_bytes)},

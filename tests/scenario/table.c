@@ -29,6 +29,10 @@ static const struct command commands[] = {
     {"campaign", "N", "craft_campaign()", host_campaign, true},
     {"read", "N \"NAME\"", "a linearizable read; its end is told by that name",
      host_read, true},
+    {"clock", "N|(N, ..)|all MS", "their time is that, by their own clocks",
+     host_clock, true},
+    {"read-lease", "N MS \"NAME\"", "the same at that time, by lease if it can",
+     host_read_lease, true},
     {"transfer", "N [TARGET]",
      "hand leadership over; its end is told as that of \"transfer\"",
      host_transfer, true},
@@ -269,7 +273,8 @@ static const char puppets[] =
     "| append | `prev=INDEX@TERM` `commit=I` "
     "`entries=(INDEX@TERM:\"DATA\", INDEX@TERM:bytes=K, INDEX@TERM:noop, "
     "INDEX@TERM:KIND)` |\n"
-    "| append_reply | `match=I`, or `rejected=I` `hint=INDEX@TERM` |\n"
+    "| append_reply | `match=I`, or `rejected=I` `hint=INDEX@TERM`; "
+    "`promise=MS` |\n"
     "| all | `round=N` [the last that N told P] `kind=N` `group=N` "
     "`to-id=ID` `incarnation=N` `struct-size=N` |\n";
 

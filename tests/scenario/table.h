@@ -40,6 +40,8 @@ void host_propose(struct story *story, struct words *words);
 void host_propose_many(struct story *story, struct words *words);
 void host_campaign(struct story *story, struct words *words);
 void host_read(struct story *story, struct words *words);
+void host_clock(struct story *story, struct words *words);
+void host_read_lease(struct story *story, struct words *words);
 void host_transfer(struct story *story, struct words *words);
 void host_hold(struct story *story, struct words *words);
 void host_release(struct story *story, struct words *words);

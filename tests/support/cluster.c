@@ -385,7 +385,27 @@ int cluster_campaign(struct cluster *cluster, uint32_t position)
     return rv;
 }
 
-int cluster_read(struct cluster *cluster, uint32_t position)
+int cluster_clock(struct cluster *cluster, uint32_t position, uint64_t now_ns)
+{
+    struct cluster_node *node = cluster_node(cluster, position);
+    struct cluster_input input = cluster_enter(node, true);
+    int rv;
+
+    if (cluster->trace) {
+        (void)fprintf(stderr, "clock %u %llu\n", position,
+                      (unsigned long long)now_ns);
+    }
+    rv = craft_clock(node->node, now_ns);
+    if (rv == 0) {
+        node->now_ns = now_ns;
+    }
+    cluster_leave(input);
+    return rv;
+}
+
+/* Of the log, or by the clock. */
+static int read_by(struct cluster *cluster, uint32_t position, bool lease,
+                   uint64_t now_ns)
 {
     struct cluster_node *node = cluster_node(cluster, position);
     uint64_t token = token_make(cluster, node);
@@ -402,14 +422,28 @@ int cluster_read(struct cluster *cluster, uint32_t position)
     told = cluster_foretell(node, CRAFT_QUESTION_READ, 0);
     input = cluster_enter(node, true);
     do {
-        rv = craft_read(node->node, token);
+        rv = lease ? craft_read_lease(node->node, token, now_ns)
+                   : craft_read(node->node, token);
     } while (cluster_again(&input, rv));
-    cluster_foretold(node, &told, rv);
+    if (rv != CRAFT_ERR_CLOCK && rv != CRAFT_ERR_INVALID) { /* the host's */
+        cluster_foretold(node, &told, rv);
+    }
     if (rv != 0) {
         token_refused(cluster, token);
     }
     cluster_leave(input);
     return rv;
+}
+
+int cluster_read(struct cluster *cluster, uint32_t position)
+{
+    return read_by(cluster, position, false, 0);
+}
+
+int cluster_read_lease(struct cluster *cluster, uint32_t position,
+                       uint64_t now_ns)
+{
+    return read_by(cluster, position, true, now_ns);
 }
 
 int cluster_transfer(struct cluster *cluster, uint32_t position,
@@ -789,11 +823,26 @@ void cluster_settle(struct cluster *cluster)
     }
 }
 
+/* Where there are leases, a tick is a part of one: with the ticks of a least
+ * election timeout it is over. */
+static void clock_run(struct cluster *cluster, uint32_t position)
+{
+    const craft_config *config = &cluster->options.config;
+    uint64_t lease_ns = (uint64_t)config->lease_ms * 1000000u;
+
+    if ((config->flags & CRAFT_CONFIG_LEASE) != 0) {
+        (void)cluster_clock(cluster, position,
+                            cluster->nodes[position].now_ns +
+                                lease_ns / config->election_ticks);
+    }
+}
+
 void cluster_run(struct cluster *cluster, uint32_t rounds)
 {
     for (uint32_t round = 0; round < rounds; round++) {
         for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
             if (cluster->nodes[i].node != NULL && !cluster->nodes[i].halted) {
+                clock_run(cluster, i);
                 (void)cluster_tick(cluster, i, 1);
             }
         }

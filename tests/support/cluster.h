@@ -121,6 +121,8 @@ struct cluster_node {
     craft_index seen_applied;
     uint32_t seen_role;
 
+    uint64_t now_ns; /* the time that it was told; goes on over crashes */
+
     uint32_t holds;
     uint32_t hooks_running; /* the life of the node whose hook runs, or 0 */
     bool pumping;
@@ -298,6 +300,10 @@ struct cluster_token *cluster_token(struct cluster *cluster, uint64_t token);
 int cluster_campaign(struct cluster *cluster, uint32_t position);
 /* A read, with a token of its own. */
 int cluster_read(struct cluster *cluster, uint32_t position);
+int cluster_read_lease(struct cluster *cluster, uint32_t position,
+                       uint64_t now_ns);
+/* Its time is that, by its own clock. */
+int cluster_clock(struct cluster *cluster, uint32_t position, uint64_t now_ns);
 /* With a token of its own; target: a position, 0 = anyone. */
 int cluster_transfer(struct cluster *cluster, uint32_t position,
                      uint32_t target);
