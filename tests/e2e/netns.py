@@ -1,6 +1,6 @@
 """Faults of the network between servers, and clients that do not care.
 
-    netns.py NET COUNT SECONDS SEED ELECTION_MS TIMEOUTS_MAX DIR
+    netns.py NET COUNT SECONDS SEED ELECTION_MS TIMEOUTS_MAX DIR FAULT...
 
 Server i has the address NET.i. Faults are made with nftables in the namespace
 in which this runs, whose bridge the servers hang on, and by writing to
@@ -164,26 +164,25 @@ def both_ways(ones, others):
 # --------------------------------------------------------------------- faults
 
 class Faults:
-    def __init__(self, group, watchers, network):
+    def __init__(self, group, watchers, network, kinds):
         self.group, self.watchers, self.network = group, watchers, network
         self.random = group.random
         self.waits = {}  # kind: [(seconds to a leader, to a commit)]
         self.whole = []  # seconds until all servers answer again
-        self.kinds = [self.symmetric, self.mute_leader, self.deaf_leader,
-                      self.bridge, self.star, self.flapping_follower,
-                      self.flapping_leader, self.loss, self.jitter]
+        self.kinds = [getattr(self, name) for name in kinds]
 
     # -- who leads
 
     def leader(self, since=0.0):
-        """One that may lead and said after `since` that it does; or None."""
-        found = watch.leader([watcher for watcher in self.watchers
-                              if self.network.may_lead(watcher.server)], since)
-        return found and found.server
+        """The watcher of one that may lead and said after `since` that it
+        does; or None."""
+        return watch.leader([watcher for watcher in self.watchers
+                             if self.network.may_lead(watcher.server)], since)
 
     def split(self):
         """The leader, or any server; and the others in any order."""
-        leader = self.leader() or self.random.choice(self.group.servers)
+        found = self.leader() or self.random.choice(self.watchers)
+        leader = found.server
         others = [s for s in self.group.servers if s != leader]
         self.random.shuffle(others)
         return leader, others
@@ -215,13 +214,14 @@ class Faults:
                 time.sleep(watch.LOOK_S)
                 continue
             led = led or time.monotonic() - begun
-            if self.commits(leader, min(left_s, 2.0)):
+            if self.commits(leader.server, min(left_s, 2.0)):
                 break
         wait = (led, time.monotonic() - begun)
         self.waits.setdefault(kind, []).append(wait)
-        print("%6.1f s: %-18s leader %d after %4.0f ms, commits after %4.0f"
-              % (begun - self.group.begun, kind, leader, wait[0] * 1000,
-                 wait[1] * 1000), flush=True)
+        print("%6.1f s: %-18s leader %d after %4.0f ms, commits after %4.0f, "
+              "term %d" % (begun - self.group.begun, kind, leader.server,
+                           wait[0] * 1000, wait[1] * 1000, leader.seen[2]),
+              flush=True)
 
     def change(self, kind, **network):
         begun = time.monotonic()
@@ -337,7 +337,8 @@ def write_history(group, clients):
             out.writelines(client.lines)
 
 
-def main(net, count, seconds, seed, election_ms, timeouts_max, folder):
+def main(net, count, seconds, seed, election_ms, timeouts_max, folder,
+         *kinds):
     group = Group(net, int(count), int(seed), folder)
     network = Network(group)
     watchers = [watch.Watcher(server,
@@ -345,7 +346,7 @@ def main(net, count, seconds, seed, election_ms, timeouts_max, folder):
                 for server in group.servers]
     clients = [Client(group, number)
                for number in range(CLIENTS_EACH * group.count)]
-    faults = Faults(group, watchers, network)
+    faults = Faults(group, watchers, network, kinds)
     threads = watchers + clients
     for thread in threads:
         thread.start()

@@ -7,7 +7,9 @@
 # a server that reaches a majority leads and commits.
 #
 #   SECONDS_ALL=600 sh tests/e2e/netns.sh     default: 60; CRAFT_HEAVY=1: 600
-#   SEED=7 sh tests/e2e/netns.sh              the faults; default: any
+#   SEED=7 sh tests/e2e/netns.sh              which when; default: any
+#   FAULTS="loss jitter" sh tests/e2e/netns.sh
+#                                             these only
 #   TIMEOUTS_MAX=3 sh tests/e2e/netns.sh      on a quiet machine; default: 4
 #
 # The servers' namespaces hang on a bridge in one more, by cables of the
@@ -28,6 +30,8 @@ SEED=${SEED:-$(random_below 1000000)}
 TIMEOUTS_MAX=${TIMEOUTS_MAX:-4}
 SPACE=craft-$$
 NET=10.77.0
+FAULTS=${FAULTS:-symmetric mute_leader deaf_leader bridge star
+flapping_follower flapping_leader loss jitter}
 TICK_MS=10
 ELECTION_TICKS=50
 
@@ -108,10 +112,10 @@ wait_for 10 "the cables" are_ready
 mkdir -p "$DIR/data"
 for n in $SERVERS; do
     {
-        in_hub ip link set "port$n" master br0 up &&
+        in_hub ip link set "port$n" txqueuelen 10000 master br0 up &&
             ip -n "$SPACE-$n" link set lo up &&
             ip -n "$SPACE-$n" addr add "$NET.$n/24" dev wire &&
-            ip -n "$SPACE-$n" link set wire up
+            ip -n "$SPACE-$n" link set wire txqueuelen 10000 up
     } || fail "server $n has no network"
     start "$n" 9>&-
 done
@@ -120,8 +124,9 @@ leader >/dev/null || exit 1
 note "$SECONDS_ALL s, SEED=$SEED," \
     "election timeout $((TICK_MS * ELECTION_TICKS)) ms"
 # In the background, since a signal waits for what runs in front.
+# shellcheck disable=SC2086
 in_hub python3 -B "$E2E/netns.py" "$NET" 5 "$SECONDS_ALL" "$SEED" \
-    "$((TICK_MS * ELECTION_TICKS))" "$TIMEOUTS_MAX" "$DIR" &
+    "$((TICK_MS * ELECTION_TICKS))" "$TIMEOUTS_MAX" "$DIR" $FAULTS &
 faults=$!
 wait $faults || fail "see above"
 "$CRAFT_BUILD_DIR/tests/history" "$DIR/history" || fail "the history"
