@@ -23,6 +23,7 @@ struct shared {
     atomic_int stop;
     atomic_int faults;
     atomic_ullong reads;
+    craft_term terms[RECORDS + 1]; /* the writer's own */
 };
 
 /* The byte that fills the data of an entry. */
@@ -65,7 +66,7 @@ static void *read_all_the_time(void *arg)
         random = random * 6364136223846793005u + 1;
         first = 1 + (random >> 33) % last;
         rv = craft_wal_read(shared->wal, first, &batch);
-        if (rv == CRAFT_WAL_ERR_RANGE) {
+        if (rv == CRAFT_WAL_ERR_RANGE || rv == CRAFT_WAL_ERR_COMPACTED) {
             continue; /* truncated meanwhile */
         }
         atomic_fetch_add(&shared->faults, rv != 0);
@@ -123,25 +124,65 @@ static void append_one(struct shared *shared, craft_index index,
     memset(data, fill_of(index, term), sizeof data);
     assert_int_equal(craft_wal_append(shared->wal, &persist, 1, NULL), 0);
     atomic_store(&shared->last, index);
+    shared->terms[index] = term;
 }
 
-/* Scenario (redisraft df54d6b): the writer appends, truncates and rolls
- * while others read what is there, prepare segments and write marks. */
-static void reads_run_beside_the_writer(void **state)
+static void compact(struct shared *shared, craft_index index)
+{
+    craft_snapshot snapshot = {.struct_size = sizeof snapshot,
+                               .index = index,
+                               .term = shared->terms[index],
+                               .configuration = (const uint8_t *)"members",
+                               .configuration_len = 7};
+    craft_persist persist = {.struct_size = sizeof persist,
+                             .flags =
+                                 CRAFT_PERSIST_SNAPSHOT | CRAFT_PERSIST_COMPACT,
+                             .snapshot = &snapshot,
+                             .keep_from = index - 5};
+
+    assert_int_equal(craft_wal_append(shared->wal, &persist, 1, NULL), 0);
+}
+
+/* Appends, truncates, syncs; compacts so often, 0: never. */
+static void write_all(struct shared *shared, unsigned compact_every)
+{
+    craft_index index = 0;
+    craft_index base = 20;
+    craft_term term = 1;
+
+    for (unsigned i = 0; i < RECORDS; i++) {
+        /* Each truncation leaves a mark, so that the index has to grow. */
+        int far = i % 200 == 199;
+        int truncate = far || i % 2 == 1;
+
+        term += truncate ? 1 : 0;
+        index = far ? index - 20 : index + !truncate;
+        append_one(shared, index, term, truncate);
+        if (compact_every != 0 && i % compact_every == 0 && index > base + 30) {
+            base = index - 30;
+            compact(shared, base);
+        }
+        if (i % 8 == 0) {
+            assert_int_equal(craft_wal_sync(shared->wal), 0);
+        }
+    }
+}
+
+/* Scenario (redisraft df54d6b): the writer appends, truncates, rolls and
+ * compacts while others read what is there, prepare and remove segments and
+ * write marks. */
+static void run_beside(uint64_t segment_bytes, unsigned compact_every)
 {
     char parent[] = "/tmp/craft-wal-XXXXXX";
     char command[64];
     craft_wal_options options;
     struct shared shared;
     pthread_t threads[4];
-    craft_index index = 0;
-    craft_term term = 1;
 
-    (void)state;
     assert_non_null(mkdtemp(parent));
     craft_wal_options_init(&options, sizeof options);
     options.directory = parent;
-    options.segment_bytes = 65536;
+    options.segment_bytes = segment_bytes;
     memset(&shared, 0, sizeof shared);
     assert_int_equal(craft_wal_open(&options, &shared.wal, NULL), 0);
     for (int i = 0; i < 4; i++) {
@@ -151,18 +192,7 @@ static void reads_run_beside_the_writer(void **state)
                            &shared),
             0);
     }
-    for (unsigned i = 0; i < RECORDS; i++) {
-        /* Each truncation leaves a mark, so that the index has to grow. */
-        int far = i % 200 == 199;
-        int truncate = far || i % 2 == 1;
-
-        term += truncate ? 1 : 0;
-        index = far ? index - 20 : index + !truncate;
-        append_one(&shared, index, term, truncate);
-        if (i % 8 == 0) {
-            assert_int_equal(craft_wal_sync(shared.wal), 0);
-        }
-    }
+    write_all(&shared, compact_every);
     atomic_store(&shared.stop, 1);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
@@ -174,10 +204,23 @@ static void reads_run_beside_the_writer(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static void reads_run_beside_the_writer(void **state)
+{
+    (void)state;
+    run_beside(65536, 0);
+}
+
+static void reads_run_beside_compaction(void **state)
+{
+    (void)state;
+    run_beside(8192, 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_run_beside_the_writer),
+        cmocka_unit_test(reads_run_beside_compaction),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
