@@ -28,6 +28,9 @@ static const char usage[] =
     "default\n"
     "                       with up to two processors]\n"
     "  --wal-thread         write it on a thread of its own [with more]\n"
+    "  --lease-reads        a leader answers reads by the clock, without a\n"
+    "                       round of messages; on every server of the group\n"
+    "  --clock-drift-ppm N  how far these clocks may be off, at most [1000]\n"
     "  --verbose            tell more on stderr\n"
     "  --help               show this\n"
     "\n"
@@ -50,6 +53,8 @@ enum option_code {
     OPTION_CLIENTS,
     OPTION_INLINE,
     OPTION_THREAD,
+    OPTION_LEASES,
+    OPTION_DRIFT,
     OPTION_VERBOSE,
     OPTION_HELP
 };
@@ -66,6 +71,8 @@ static const struct option long_options[] = {
     {"max-clients", required_argument, NULL, OPTION_CLIENTS},
     {"wal-inline", no_argument, NULL, OPTION_INLINE},
     {"wal-thread", no_argument, NULL, OPTION_THREAD},
+    {"lease-reads", no_argument, NULL, OPTION_LEASES},
+    {"clock-drift-ppm", required_argument, NULL, OPTION_DRIFT},
     {"verbose", no_argument, NULL, OPTION_VERBOSE},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -203,6 +210,11 @@ static int parse_option(struct kv_options *options, int option,
     case OPTION_THREAD:
         options->wal_inline = option == OPTION_INLINE;
         return KV_OPTIONS_RUN;
+    case OPTION_LEASES:
+        options->has_leases = 1;
+        return KV_OPTIONS_RUN;
+    case OPTION_DRIFT:
+        return parse_u32("clock-drift-ppm", text, &options->clock_drift_ppm);
     default:
         options->is_verbose = 1;
         return KV_OPTIONS_RUN;
@@ -258,6 +270,7 @@ int kv_options_parse(struct kv_options *options, int argc, char **argv)
     options->timeout_ms = 5000;
     options->wal_inline = sysconf(_SC_NPROCESSORS_ONLN) <= INLINE_PROCESSORS;
     options->clients_max = 1000;
+    options->clock_drift_ppm = 1000;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         int result;

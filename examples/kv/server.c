@@ -249,6 +249,7 @@ static int open_host(struct kv_server *server)
     host.election_ticks = options->election_ticks;
     host.heartbeat_ticks = options->heartbeat_ticks;
     host.wal_inline = options->wal_inline;
+    host.clock_drift_ppm = options->has_leases ? options->clock_drift_ppm : 0;
     host.core = &core;
     host.log = on_log;
     host.log_ctx = server;

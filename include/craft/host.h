@@ -86,10 +86,13 @@ typedef struct craft_host_options {
     const struct craft_wal_files *wal_files;
     void *wal_files_ctx;
 
-    size_t link_bytes_max;  /* waiting to be sent, per peer [8 MiB] */
-    size_t queue_bytes_max; /* requests of other threads [4 MiB] */
-    uint32_t accepted_max;  /* peer connections accepted at once [64] */
-    uint32_t reserved;
+    size_t link_bytes_max;    /* waiting to be sent, per peer [8 MiB] */
+    size_t queue_bytes_max;   /* requests of other threads [4 MiB] */
+    uint32_t accepted_max;    /* peer connections accepted at once [64] */
+    uint32_t clock_drift_ppm; /* not 0: reads by lease, CRAFT_CONFIG_LEASE with
+                                 a lease_ms of the least election timeout, if
+                                 no server's clock is fast or slow by more [0:
+                                 as `core` says] */
 
     /*
      * Limits of the core, from craft_config_init(); id, group, seed,
@@ -267,7 +270,8 @@ CRAFT_API craft_node *craft_host_node(craft_host *host);
 CRAFT_API int craft_host_propose(craft_host *host, const uint8_t *data,
                                  size_t data_len, uint64_t token);
 
-/** craft_read() on the host's node: answer in `done`. Loop thread.
+/** craft_read() on the host's node, or craft_read_lease() if it has leases:
+ * answer in `done`. Loop thread.
  * Since 0.1. */
 CRAFT_API int craft_host_read(craft_host *host, uint64_t token);
 
@@ -294,7 +298,7 @@ CRAFT_API int craft_host_propose_threadsafe(craft_host *host,
                                             size_t data_len, uint64_t token);
 
 /**
- * A linearizable read from any thread: craft_read() at the next turn of the
+ * A linearizable read from any thread: craft_host_read() at the next turn of the
  * loop. All that are queued by then share one round of messages.
  *
  * @param token  not 0: `done` tells its end, exactly once, on the loop thread,

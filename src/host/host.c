@@ -49,6 +49,25 @@ static void tell_done(struct craft_host *host, uint64_t token, int result)
     }
 }
 
+/*
+ * Read anew each time: a lease is judged by the time after a request came, a
+ * promise counts from the time after a message did. A process may be stopped
+ * anywhere in a turn.
+ */
+int craft_host_read_node(struct craft_host *host, uint64_t token)
+{
+    return host->has_leases
+               ? craft_read_lease(host->node, token, craft_loop_lease_clock())
+               : craft_read(host->node, token);
+}
+
+static void tell_time(struct craft_host *host)
+{
+    if (host->has_leases) {
+        (void)craft_clock(host->node, craft_loop_lease_clock());
+    }
+}
+
 static int offer(struct craft_host *host, const struct craft_inbox_item *item)
 {
     switch (item->kind) {
@@ -56,7 +75,7 @@ static int offer(struct craft_host *host, const struct craft_inbox_item *item)
         item->function(item->ctx);
         return 0;
     case CRAFT_INBOX_READ:
-        return craft_read(host->node, item->token);
+        return craft_host_read_node(host, item->token);
     case CRAFT_INBOX_TRANSFER:
         return craft_transfer(host->node, item->target, item->token);
     default:
@@ -170,6 +189,7 @@ static int start(struct craft_host *host)
         return craft_host_fail(host, rv, "cannot start the node: %s",
                                craft_strerror(rv));
     }
+    tell_time(host);
     craft_host_refresh(host);
     craft_log_line(&host->log, CRAFT_HOST_LOG_INFO,
                    "server %llu: listening on port %u",
@@ -294,6 +314,7 @@ static void handle_all(struct craft_host *host)
     craft_links_tick(host->links);
     (void)craft_host_take_news(host);
     drain_inbox(host);
+    tell_time(host);
     tick(host);
     host->stop_seen = atomic_load(&host->stop_asked);
     if (host->stop_seen > 0) {

@@ -70,6 +70,7 @@ struct craft_host {
     uint64_t leave_ns;      /* the end of a stop's patience; 0 = not leaving */
     int has_handed_over;    /* this stop has asked another server to lead */
     int has_no_heir;        /* it leads, and nobody else could */
+    int has_leases;         /* the node needs the time */
     int is_busy;            /* the application wants a stop to wait */
     int storage_told;       /* enum craft_ending of the last line about it */
 
@@ -99,6 +100,9 @@ __attribute__((format(printf, 3, 4)))
 #endif
 int craft_host_fail(struct craft_host *host, int error, const char *format,
                     ...);
+
+/* host.c. A read, by lease where there are leases. */
+int craft_host_read_node(struct craft_host *host, uint64_t token);
 
 /*
  * leave.c. One turn of a host that was asked to stop, among its inputs:

@@ -48,6 +48,22 @@ uint64_t craft_loop_clock(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Linux: what CLOCK_MONOTONIC shows stands still while the machine sleeps, and
+ * a leader would wake up with its lease. */
+#ifdef CLOCK_BOOTTIME
+#define LEASE_CLOCK CLOCK_BOOTTIME
+#else
+#define LEASE_CLOCK CLOCK_MONOTONIC
+#endif
+
+uint64_t craft_loop_lease_clock(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(LEASE_CLOCK, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 uint64_t craft_loop_now(const struct craft_loop *loop)
 {
     return loop->now_ns;

@@ -48,4 +48,7 @@ void craft_loop_dispatch(struct craft_loop *loop);
 uint64_t craft_loop_now(const struct craft_loop *loop);
 uint64_t craft_loop_clock(void);
 
+/* The same for leases: it runs on while the machine sleeps. */
+uint64_t craft_loop_lease_clock(void);
+
 #endif

@@ -18,6 +18,7 @@
 #define PATH_MS_MIN 500u
 #define STALL_MS_MIN 2000u
 #define PATH_BYTES 4096
+#define DRIFT_PPM_MAX 500000u
 
 /* ---------------------------------------------------------------- options */
 
@@ -69,6 +70,9 @@ static const char *find_mistake(const craft_host_options *options)
     if (options->link_bytes_max == 0 || options->queue_bytes_max == 0 ||
         options->accepted_max == 0) {
         return "link_bytes_max, queue_bytes_max and accepted_max may not be 0";
+    }
+    if (options->clock_drift_ppm > DRIFT_PPM_MAX) {
+        return "clock_drift_ppm is above 500000";
     }
     if ((options->flags & ~(uint32_t)CRAFT_HOST_JOIN) != 0) {
         return "unknown flags";
@@ -352,6 +356,16 @@ static int open_disk(struct craft_host *host, const craft_host_options *options)
 
 /* ---------------------------------------------------------------- recovery */
 
+static void lease_options(craft_config *config,
+                          const craft_host_options *options)
+{
+    if (options->clock_drift_ppm != 0) {
+        config->flags |= CRAFT_CONFIG_LEASE;
+        config->clock_drift_ppm = options->clock_drift_ppm;
+        config->lease_ms = options->election_ticks * options->tick_ms;
+    }
+}
+
 static int make_node(struct craft_host *host, const craft_host_options *options)
 {
     craft_hooks hooks;
@@ -376,6 +390,8 @@ static int make_node(struct craft_host *host, const craft_host_options *options)
     config.incarnation = status.store_id;
     config.election_ticks = options->election_ticks;
     config.heartbeat_ticks = options->heartbeat_ticks;
+    lease_options(&config, options);
+    host->has_leases = (config.flags & CRAFT_CONFIG_LEASE) != 0;
     craft_host_hooks(&hooks);
     rv = craft_node_new(&config, &hooks, host, &host->node);
     if (rv != 0) {

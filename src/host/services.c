@@ -142,7 +142,7 @@ int craft_host_propose(craft_host *host, const uint8_t *data, size_t data_len,
 
 int craft_host_read(craft_host *host, uint64_t token)
 {
-    return host == NULL ? CRAFT_ERR_INVALID : craft_read(host->node, token);
+    return host == NULL ? CRAFT_ERR_INVALID : craft_host_read_node(host, token);
 }
 
 int craft_host_transfer(craft_host *host, craft_id target, uint64_t token)

@@ -114,19 +114,19 @@ control read_without_a_round core/read.c \
 lease='^[0-9]*: lease:\|readable\|linearizability: a read'
 control lease_from_receipt core/lease.c \
     's/return node->replication.round_ns;/return node->lease.now_ns;/' \
-    "$lease" 2000 60
+    "$lease" 4000 60
 control lease_restarted_voter core/lease.c \
     '/^CRAFT_INTERNAL void craft_lease_init/,/^}/s/quiet_ns = CRAFT_NO_TIME/quiet_ns = 0/' \
-    "$lease" 2000 60
+    "$lease" 4000 60
 control lease_kept_in_a_transfer core/lease.c \
     's/node->transfer.target != 0 || craft_transfer_ordered(node)/false/' \
-    "$lease" 2000 60
+    "$lease" 4000 60
 control lease_of_equal_clocks core/lease.c \
     '/^static uint64_t length_of/,/^}/s/return .*/return promise_ns + 0 * fast * slow;/' \
-    "$lease" 2000 60
+    "$lease" 4000 60
 control clocks_beyond_the_bound sim/time.c \
     's/rate_ppm = MILLION - most + drift/rate_ppm = (MILLION - most + drift) * (drift < most ? 1 : 8) \/ 4/' \
-    "$lease" 2000 60
+    "$lease" 4000 60
 
 # An assertion of the core is a finding like any other.
 control assertion core/apply.c \
