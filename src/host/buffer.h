@@ -31,7 +31,7 @@ static inline size_t craft_buffer_len(const struct craft_buffer *buffer)
 static inline const uint8_t *
 craft_buffer_front(const struct craft_buffer *buffer)
 {
-    return buffer->bytes + buffer->begin;
+    return buffer->bytes != NULL ? buffer->bytes + buffer->begin : NULL;
 }
 
 void craft_buffer_take(struct craft_buffer *buffer, size_t len);

@@ -30,7 +30,9 @@ static void disconnect(struct craft_peer_link *peer)
         (void)close(peer->fd);
         peer->fd = -1;
     }
+    craft_buffer_reset(&peer->urgent, OUT_KEEP_BYTES);
     craft_buffer_reset(&peer->out, OUT_KEEP_BYTES);
+    peer->out_left = 0;
     peer->greeting_len = 0;
     peer->is_blocked = 0;
     peer->look_ns = 0;
@@ -146,16 +148,57 @@ static void look_for_answer(struct craft_peer_link *peer)
 /* Writable is asked for only while the socket is full. */
 static void watch_for_room(struct craft_peer_link *peer, int is_blocked);
 
+static void take_out(struct craft_peer_link *peer, size_t len)
+{
+    while (len > 0) {
+        size_t taken;
+
+        if (peer->out_left == 0) {
+            peer->out_left = craft_frame_len(craft_buffer_front(&peer->out));
+        }
+        taken = len < peer->out_left ? len : peer->out_left;
+        craft_buffer_take(&peer->out, taken);
+        peer->out_left -= taken;
+        len -= taken;
+    }
+}
+
+/* What has begun to leave is sent to its end, then what is urgent. */
+static int64_t send_some(struct craft_peer_link *peer)
+{
+    size_t begun = peer->out_left;
+    size_t urgent = craft_buffer_len(&peer->urgent);
+    const uint8_t *out = craft_buffer_front(&peer->out);
+    struct craft_socket_part parts[3] = {
+        {out, begun},
+        {craft_buffer_front(&peer->urgent), urgent},
+        {out != NULL ? out + begun : NULL,
+         craft_buffer_len(&peer->out) - begun},
+    };
+    int64_t sent = craft_socket_send_parts(peer->fd, parts, 3);
+    size_t left = sent > 0 ? (size_t)sent : 0;
+
+    if (left <= begun) {
+        take_out(peer, left);
+        return sent;
+    }
+    left -= begun;
+    take_out(peer, begun);
+    urgent = left < urgent ? left : urgent;
+    craft_buffer_take(&peer->urgent, urgent);
+    take_out(peer, left - urgent);
+    return sent;
+}
+
 void craft_dial_flush(struct craft_peer_link *peer)
 {
-    size_t len = craft_buffer_len(&peer->out);
     struct craft_host_counters *counters = peer->links->config.counters;
     int64_t sent;
 
-    if (peer->state != CRAFT_DIAL_UP || len == 0) {
+    if (peer->state != CRAFT_DIAL_UP || craft_links_waiting_for(peer) == 0) {
         return;
     }
-    sent = craft_socket_send(peer->fd, craft_buffer_front(&peer->out), len);
+    sent = send_some(peer);
     if (sent < 0 && !craft_socket_would_wait()) {
         fail_with_errno(peer, "cannot send", errno);
         return;
@@ -163,7 +206,6 @@ void craft_dial_flush(struct craft_peer_link *peer)
     if (sent > 0) {
         counters->writes++;
         counters->sent_bytes += (uint64_t)sent;
-        craft_buffer_take(&peer->out, (size_t)sent);
         peer->progress_ns = now_ns(peer);
         expect_answer(peer);
     }
@@ -171,7 +213,7 @@ void craft_dial_flush(struct craft_peer_link *peer)
         peer->out.capacity > OUT_KEEP_BYTES * 8) {
         craft_buffer_reset(&peer->out, OUT_KEEP_BYTES);
     }
-    watch_for_room(peer, craft_buffer_len(&peer->out) > 0);
+    watch_for_room(peer, craft_links_waiting_for(peer) > 0);
 }
 
 /* --------------------------------------------------------------- greeting */
@@ -474,5 +516,6 @@ void craft_dial_encourage(struct craft_peer_link *peer, uint64_t process)
 void craft_dial_shut(struct craft_peer_link *peer)
 {
     disconnect(peer);
+    craft_buffer_reset(&peer->urgent, 0);
     craft_buffer_reset(&peer->out, 0);
 }

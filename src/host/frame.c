@@ -18,6 +18,11 @@ void craft_frame_seal(uint8_t *bytes, uint32_t type, size_t payload_len)
     craft_store32(bytes + 4, craft_crc32c(0, bytes + 8, payload_len + 1));
 }
 
+size_t craft_frame_len(const uint8_t *bytes)
+{
+    return CRAFT_FRAME_HEAD_LEN - 1 + (size_t)craft_load32(bytes);
+}
+
 int64_t craft_frame_parse(const uint8_t *bytes, size_t len, size_t frame_max,
                           struct craft_frame *frame, size_t *wanted)
 {

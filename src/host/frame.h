@@ -77,6 +77,9 @@ struct craft_frame {
  */
 void craft_frame_seal(uint8_t *bytes, uint32_t type, size_t payload_len);
 
+/* Of a sealed one, with its head. */
+size_t craft_frame_len(const uint8_t *bytes);
+
 /*
  * The next frame in bytes[len]. Returns the bytes it takes, 0 when more are
  * needed (*wanted says how many in all), CRAFT_ERR_FORMAT for what is none.

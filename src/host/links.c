@@ -9,6 +9,7 @@
 #include "host/links_state.h"
 
 #define PEERS_MAX ((size_t)CRAFT_MEMBERS_MAX * 2)
+#define URGENT_BYTES_MAX ((size_t)64 * 1024)
 
 /* ------------------------------------------------------------------- life */
 
@@ -194,25 +195,50 @@ craft_id craft_links_lost(struct craft_links *links)
 
 /* ---------------------------------------------------------------- sending */
 
-/* Room for a frame with this payload, or NULL: link_bytes_max are waiting. A
- * frame is always taken by an empty link. */
-static uint8_t *reserve_frame(struct craft_peer_link *peer, size_t payload_len)
+/*
+ * Small, and of the more use the sooner it comes: votes, and what tells a
+ * leader that it is followed. It overtakes entries and the application's bytes,
+ * or a busy link would cost a leader its office. Appends keep their order, also
+ * the empty ones: one that overtook another would be refused as if that was
+ * lost. They need no hurry: what they wait for tells as much to who follows.
+ */
+static int is_urgent(const craft_message *message)
 {
-    size_t waiting = craft_buffer_len(&peer->out);
-    size_t len = CRAFT_FRAME_HEAD_LEN + payload_len;
-
-    if (waiting > 0 && len + waiting > peer->links->config.link_bytes_max) {
-        return NULL;
+    switch (message->kind) {
+    case CRAFT_MESSAGE_VOTE:
+    case CRAFT_MESSAGE_VOTE_REPLY:
+    case CRAFT_MESSAGE_PRE_VOTE:
+    case CRAFT_MESSAGE_PRE_VOTE_REPLY:
+    case CRAFT_MESSAGE_APPEND_REPLY:
+    case CRAFT_MESSAGE_TIMEOUT_NOW:
+    case CRAFT_MESSAGE_READ:
+    case CRAFT_MESSAGE_READ_REPLY:
+        return 1;
+    default:
+        return 0;
     }
-    return craft_buffer_reserve(&peer->out, len);
 }
 
-static void add_frame(struct craft_peer_link *peer, uint32_t type,
-                      uint8_t *bytes, size_t payload_len)
+/* Room for a frame with this payload, or NULL: so many bytes are waiting. A
+ * frame is always taken by an empty link. */
+static uint8_t *reserve_frame(struct craft_buffer *buffer, size_t bytes_max,
+                              size_t payload_len)
 {
-    craft_frame_seal(bytes, type, payload_len);
-    craft_buffer_added(&peer->out, CRAFT_FRAME_HEAD_LEN + payload_len);
-    peer->links->config.counters->sent++;
+    size_t waiting = craft_buffer_len(buffer);
+    size_t len = CRAFT_FRAME_HEAD_LEN + payload_len;
+
+    if (waiting > 0 && len + waiting > bytes_max) {
+        return NULL;
+    }
+    return craft_buffer_reserve(buffer, len);
+}
+
+static void add_frame(struct craft_links *links, struct craft_buffer *buffer,
+                      uint32_t type, size_t payload_len)
+{
+    craft_frame_seal(buffer->bytes + buffer->end, type, payload_len);
+    craft_buffer_added(buffer, CRAFT_FRAME_HEAD_LEN + payload_len);
+    links->config.counters->sent++;
 }
 
 void craft_links_send(struct craft_links *links, const craft_message *message)
@@ -220,13 +246,20 @@ void craft_links_send(struct craft_links *links, const craft_message *message)
     struct craft_peer_link *peer = craft_links_peer(links, message->to);
     size_t len = craft_message_encoded_len(message);
     size_t written = 0;
+    size_t bytes_max = links->config.link_bytes_max;
+    struct craft_buffer *buffer;
     uint8_t *bytes;
 
     if (peer == NULL || peer->state != CRAFT_DIAL_UP || len == 0 ||
         len + 1 > links->config.frame_max) {
         return;
     }
-    bytes = reserve_frame(peer, len);
+    buffer = &peer->out;
+    if (is_urgent(message)) {
+        buffer = &peer->urgent;
+        bytes_max = URGENT_BYTES_MAX;
+    }
+    bytes = reserve_frame(buffer, bytes_max, len);
     if (bytes == NULL ||
         craft_message_encode(message, bytes + CRAFT_FRAME_HEAD_LEN, len,
                              &written) != 0) {
@@ -235,7 +268,7 @@ void craft_links_send(struct craft_links *links, const craft_message *message)
         peer->is_lost = 1;
         return;
     }
-    add_frame(peer, CRAFT_FRAME_RAFT, bytes, written);
+    add_frame(links, buffer, CRAFT_FRAME_RAFT, written);
 }
 
 int craft_links_send_bytes(struct craft_links *links, craft_id to,
@@ -254,14 +287,14 @@ int craft_links_send_bytes(struct craft_links *links, craft_id to,
     if (peer->state != CRAFT_DIAL_UP) {
         return CRAFT_HOST_ERR_LINK;
     }
-    bytes = reserve_frame(peer, data_len);
+    bytes = reserve_frame(&peer->out, links->config.link_bytes_max, data_len);
     if (bytes == NULL) {
         return CRAFT_ERR_BUSY;
     }
     if (data_len > 0) {
         memcpy(bytes + CRAFT_FRAME_HEAD_LEN, data, data_len);
     }
-    add_frame(peer, CRAFT_FRAME_APPLICATION, bytes, data_len);
+    add_frame(links, &peer->out, CRAFT_FRAME_APPLICATION, data_len);
     return 0;
 }
 
@@ -280,7 +313,7 @@ size_t craft_links_waiting(const struct craft_links *links)
     size_t waiting = 0;
 
     for (size_t i = 0; i < links->peers_len; i++) {
-        waiting += craft_buffer_len(&links->peers[i]->out);
+        waiting += craft_links_waiting_for(links->peers[i]);
     }
     return waiting;
 }
@@ -327,7 +360,7 @@ int craft_links_look(const struct craft_links *links, craft_id peer_id,
     }
     link_out->up = peer->state == CRAFT_DIAL_UP;
     link_out->attempts = peer->attempts;
-    link_out->waiting_bytes = craft_buffer_len(&peer->out);
+    link_out->waiting_bytes = craft_links_waiting_for(peer);
     link_out->dropped = peer->dropped;
     link_out->reason = peer->reason;
     link_out->accepted = 0;

@@ -5,8 +5,9 @@
  * and receives only on those that it accepted. So there is no tie to break
  * when two dial each other, and a link that works one way is seen as that.
  *
- * Invariants: what waits for a peer stays within link_bytes_max, whether the
- * peer reads or not; what an accepted connection may make us hold stays
+ * Invariants: what waits for a peer stays within link_bytes_max, and 64 KiB of
+ * what is urgent, whether the peer reads or not; what is urgent leaves before
+ * it; what an accepted connection may make us hold stays
  * within one frame; a peer has one accepted connection, the newest. Loss is
  * told (craft_links_lost), so that the core starts again from a probe; the
  * core copes with any loss.

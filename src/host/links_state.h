@@ -39,7 +39,12 @@ struct craft_peer_link {
     uint64_t process;  /* of the one that welcomed us */
     uint64_t dropped;
     struct craft_resolve *resolve;
+    /* Frames, each sent whole before another begins: those of `urgent` go
+     * before those of `out`. */
+    struct craft_buffer urgent;
     struct craft_buffer out;
+    size_t out_left; /* of the first frame of `out`, which has begun to leave;
+                        0: none has */
     uint8_t greeting[CRAFT_GREETING_LEN_MAX];
     size_t greeting_len;
     char reason[CRAFT_LINK_REASON_MAX];
@@ -78,6 +83,11 @@ struct craft_links {
 struct craft_peer_link *craft_links_peer(const struct craft_links *links,
                                          craft_id id);
 uint64_t craft_links_random(struct craft_links *links);
+
+static inline size_t craft_links_waiting_for(const struct craft_peer_link *peer)
+{
+    return craft_buffer_len(&peer->urgent) + craft_buffer_len(&peer->out);
+}
 
 /* dial.c */
 void craft_dial_tick(struct craft_peer_link *peer);

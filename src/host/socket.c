@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -18,6 +19,7 @@
 #endif
 
 #define LISTEN_BACKLOG 128
+#define UNSENT_BYTES (128 * 1024)
 
 static void set_option(int fd, int level, int name, int value)
 {
@@ -130,6 +132,11 @@ int craft_socket_connect(const struct craft_address *address, uint32_t stall_ms)
         return -1;
     }
     tune(fd);
+#ifdef TCP_NOTSENT_LOWAT
+    /* What waits waits here, where what is urgent can overtake it, and not in
+     * the system's buffers, which hold seconds of a slow link. */
+    set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES);
+#endif
 #ifdef TCP_USER_TIMEOUT
     /* Otherwise a peer that lost its power is written to for a quarter of an
      * hour before the link is given up. */
@@ -165,6 +172,31 @@ int64_t craft_socket_send(int fd, const uint8_t *data, size_t len)
 
     do {
         sent = send(fd, data, len, SEND_FLAGS);
+    } while (sent < 0 && errno == EINTR);
+    return (int64_t)sent;
+}
+
+int64_t craft_socket_send_parts(int fd, const struct craft_socket_part *parts,
+                                size_t parts_len)
+{
+    struct iovec vector[CRAFT_SOCKET_PARTS_MAX];
+    struct msghdr message;
+    ssize_t sent;
+
+    CRAFT_ASSERT(parts_len <= CRAFT_SOCKET_PARTS_MAX);
+    memset(&message, 0, sizeof message);
+    message.msg_iov = vector;
+    for (size_t i = 0; i < parts_len; i++) {
+        if (parts[i].len > 0) {
+            struct iovec *to = &vector[message.msg_iovlen++];
+
+            /* It is only read, but the type does not say so. */
+            memcpy(&to->iov_base, &parts[i].data, sizeof to->iov_base);
+            to->iov_len = parts[i].len;
+        }
+    }
+    do {
+        sent = sendmsg(fd, &message, SEND_FLAGS);
     } while (sent < 0 && errno == EINTR);
     return (int64_t)sent;
 }

@@ -18,8 +18,18 @@ int craft_socket_connect(const struct craft_address *address,
 
 /* 0 when connected, else the errno of why not. */
 int craft_socket_error(int fd);
+struct craft_socket_part {
+    const uint8_t *data; /* [len]; may be NULL when len is 0 */
+    size_t len;
+};
+
+#define CRAFT_SOCKET_PARTS_MAX 4u
+
 /* As send() and recv(), without SIGPIPE and EINTR. */
 int64_t craft_socket_send(int fd, const uint8_t *data, size_t len);
+/* These one behind the other, at most CRAFT_SOCKET_PARTS_MAX. */
+int64_t craft_socket_send_parts(int fd, const struct craft_socket_part *parts,
+                                size_t parts_len);
 int64_t craft_socket_receive(int fd, uint8_t *data, size_t len);
 /*
  * For how long the other end's system has acknowledged nothing, though it was

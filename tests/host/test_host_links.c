@@ -813,9 +813,139 @@ static void leader_goes_on_beside_a_peer_that_does_not_read(void **state)
     (void)close(listen_fd);
 }
 
+/* ------------------------------------------------------------ a busy link */
+
+/* With messages of the application, until it takes no more; their bytes. */
+static uint64_t fill_link(struct fleet *cluster, struct fleet_server *server)
+{
+    static uint8_t data[50000];
+    uint64_t sent = 0;
+    int refused = 0;
+
+    while (refused < 20) {
+        int rv = craft_host_send(server->host, 2, data, sizeof data);
+
+        assert_true(rv == 0 || rv == CRAFT_ERR_BUSY);
+        sent += rv == 0 ? sizeof data : 0;
+        refused = rv == 0 ? 0 : refused + 1;
+        fleet_turn(cluster);
+    }
+    return sent;
+}
+
+static void send_heartbeat(int fd, craft_term term)
+{
+    uint8_t bytes[200];
+    size_t len = 0;
+    craft_message message;
+
+    memset(&message, 0, sizeof message);
+    message.struct_size = sizeof message;
+    message.kind = CRAFT_MESSAGE_APPEND;
+    message.from = 2;
+    message.to = 1;
+    message.term = term;
+    message.round = 1;
+    assert_int_equal(
+        craft_message_encode(&message, bytes + CRAFT_FRAME_HEAD_LEN, 150, &len),
+        0);
+    craft_frame_seal(bytes, CRAFT_FRAME_RAFT, len);
+    send_all(fd, bytes, CRAFT_FRAME_HEAD_LEN + len);
+}
+
+static int is_append_reply(const struct craft_frame *frame)
+{
+    craft_message message;
+
+    if (frame->type != CRAFT_FRAME_RAFT) {
+        return 0;
+    }
+    assert_int_equal(craft_message_decode(&message, NULL, 0, frame->payload,
+                                          frame->payload_len),
+                     0);
+    return message.kind == CRAFT_MESSAGE_APPEND_REPLY;
+}
+
+/* Bytes of the application that come before the answer to an append. */
+static uint64_t read_until_reply(struct fleet *cluster, int fd)
+{
+    static uint8_t bytes[1 << 17];
+    struct craft_frame frame;
+    uint64_t before = 0;
+    size_t held = 0;
+    size_t wanted;
+
+    for (;;) {
+        int64_t taken =
+            craft_frame_parse(bytes, held, sizeof bytes, &frame, &wanted);
+
+        assert_true(taken >= 0);
+        if (taken == 0) {
+            ssize_t got =
+                receive(cluster, fd, bytes + held, sizeof bytes - held);
+
+            assert_true(got > 0);
+            held += (size_t)got;
+            continue;
+        }
+        if (is_append_reply(&frame)) {
+            return before;
+        }
+        before += frame.type == CRAFT_FRAME_APPLICATION ? frame.payload_len : 0;
+        held -= (size_t)taken;
+        memmove(bytes, bytes + taken, held);
+    }
+}
+
+/*
+ * A follower's link to its leader is full of other things. The answer to a
+ * heartbeat is neither dropped nor sent behind them: the leader would hear from
+ * nobody, and step down.
+ */
+static void reply_overtakes_what_waits_on_a_busy_link(void **state)
+{
+    struct fleet *cluster = *state;
+    int listen_fd = listen_at(cluster->addresses[1]);
+    struct fleet_server *server;
+    struct craft_hello hello;
+    struct craft_welcome welcome;
+    int small = 32768;
+    uint64_t sent;
+    uint64_t before;
+    int in_fd;
+    int fd;
+
+    (void)setsockopt(listen_fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    cluster->options.link_bytes_max = (size_t)2 * 1024 * 1024;
+    server = open_first(cluster);
+    fd = take_dial(cluster, listen_fd, &hello);
+    answer(fd, 2, CRAFT_REFUSAL_NONE, "");
+    while (look(server, 2).up == 0) {
+        fleet_turn(cluster);
+    }
+    hello = good_hello(cluster);
+    in_fd = greet(cluster, &hello, &welcome);
+    sent = fill_link(cluster, server);
+    send_heartbeat(in_fd, 100);
+    for (int i = 0; i < 20; i++) {
+        fleet_turn(cluster);
+    }
+    before = read_until_reply(cluster, fd);
+    print_message("%llu bytes, %llu of them before the answer\n",
+                  (unsigned long long)sent, (unsigned long long)before);
+    assert_true(sent > 2 * 1000 * 1000);
+    assert_true(before < 500 * 1000);
+    assert_int_equal(look(server, 2).dropped, 0);
+    (void)close(in_fd);
+    (void)close(fd);
+    (void)close(listen_fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            reply_overtakes_what_waits_on_a_busy_link, set_up, tear_down),
         cmocka_unit_test_setup_teardown(peer_is_welcomed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(peer_without_a_lineage_is_welcomed,
                                         set_up, tear_down),
