@@ -209,6 +209,8 @@ typedef struct craft_append_reply {
     craft_index rejected_index; /* prev_index of the refused append */
     craft_index hint_index;
     craft_term hint_term;
+    uint32_t priority; /* of the sender; 0 also while its disk takes nothing */
+    uint32_t reserved; /* 0 */
 } craft_append_reply;
 
 /* Asked by a follower of its leader, for all its reads at once. */
@@ -463,7 +465,13 @@ enum craft_config_flags {
      * transfer; so that leader may answer reads alone for a little less
      * (thesis 6.4.1): craft_read_lease(). Rests on clocks, and on nothing of
      * the above. Takes lease_ms and clock_drift_ppm, and craft_clock(). */
-    CRAFT_CONFIG_LEASE = 1u << 3
+    CRAFT_CONFIG_LEASE = 1u << 3,
+
+    /* Off by default. This server never campaigns by itself: it votes, and
+     * leads when craft_campaign() or a transfer made it. Let such servers be
+     * fewer than half of the voters; and remember that one whose log nobody
+     * else has can deny the others its vote, and will not lead instead. */
+    CRAFT_CONFIG_PASSIVE = 1u << 5
 };
 
 /* See craft_config_init() for the defaults, which stand here in brackets. */
@@ -506,6 +514,10 @@ typedef struct craft_config {
                                       by how many the clock of any server of
                                       the group may be fast or slow, at most;
                                       1 .. 500000 */
+    uint32_t priority;             /* a leader of lower priority hands over to
+                                      this server when it is well [0 = normal;
+                                      0 with CRAFT_CONFIG_PASSIVE] */
+    uint32_t reserved;             /* 0 */
     craft_allocator allocator;     /* realloc NULL: the C library's */
 } craft_config;
 
@@ -1055,7 +1067,8 @@ typedef struct craft_peer_status {
     craft_index next_index;
     uint64_t round;    /* last one it answered */
     uint32_t inflight; /* messages sent and not acknowledged, at most */
-    uint32_t reserved;
+    uint32_t
+        priority; /* as it told last; 0 also while its disk takes nothing */
     size_t inflight_bytes; /* the same in bytes */
 } craft_peer_status;
 

@@ -27,6 +27,7 @@
 #include "core/health.c"
 #include "core/lease.c"
 #include "core/persist.c"
+#include "core/prefer.c"
 #include "core/propose.c"
 #include "core/read.c"
 #include "core/replicate.c"

@@ -91,12 +91,12 @@ static void peer_line(struct kv_server *server, const craft_status *status,
     line(text,
          "raft_peer_%" PRIu64 ":role=%s,link=%s,progress=%s,match=%" PRIu64
          ",next=%" PRIu64 ",inflight=%" PRIu32 ",inflight_bytes=%zu"
-         ",silent_ticks=%" PRIu32,
+         ",silent_ticks=%" PRIu32 ",priority=%" PRIu32,
          peer.id, peer.role == CRAFT_MEMBER_VOTER ? "voter" : "learner",
          link.up ? "up" : "down",
          peer.progress == CRAFT_PROGRESS_REPLICATE ? "replicate" : "probe",
          peer.match_index, peer.next_index, peer.inflight, peer.inflight_bytes,
-         peer.silent_ticks);
+         peer.silent_ticks, peer.priority);
 }
 
 static void raft_section(struct kv_server *server, struct kv_buffer *text)
@@ -108,6 +108,8 @@ static void raft_section(struct kv_server *server, struct kv_buffer *text)
     (void)craft_node_status(craft_host_node(server->host), &status);
     line(text, "raft_id:%" PRIu64, server->options->id);
     line(text, "raft_role:%s", status.role < 4 ? roles[status.role] : "?");
+    line(text, "raft_priority:%" PRIu32, server->options->priority);
+    line(text, "raft_never_campaigns:%" PRIu32, server->options->is_passive);
     line(text, "raft_term:%" PRIu64, status.term);
     line(text, "raft_leader:%" PRIu64, status.leader);
     line(text, "raft_transfer_target:%" PRIu64, status.transfer_target);

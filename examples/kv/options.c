@@ -20,6 +20,11 @@ static const char usage[] =
     "  --tick-ms N          length of a tick [10]\n"
     "  --election-ticks N   silence after which a leader is replaced [50]\n"
     "  --heartbeat-ticks N  how often a leader is heard [5]\n"
+    "  --priority N         a leader with less hands over to this server, "
+    "when\n"
+    "                       it is well and up to date [0]\n"
+    "  --never-campaign     vote, and lead only when told to by RAFT "
+    "TRANSFER\n"
     "  --timeout-ms N       a command without an agreement by then is "
     "answered\n"
     "                       with -TIMEOUT [5000]\n"
@@ -49,6 +54,8 @@ enum option_code {
     OPTION_TICK,
     OPTION_ELECTION,
     OPTION_HEARTBEAT,
+    OPTION_PRIORITY,
+    OPTION_PASSIVE,
     OPTION_TIMEOUT,
     OPTION_CLIENTS,
     OPTION_INLINE,
@@ -67,6 +74,8 @@ static const struct option long_options[] = {
     {"tick-ms", required_argument, NULL, OPTION_TICK},
     {"election-ticks", required_argument, NULL, OPTION_ELECTION},
     {"heartbeat-ticks", required_argument, NULL, OPTION_HEARTBEAT},
+    {"priority", required_argument, NULL, OPTION_PRIORITY},
+    {"never-campaign", no_argument, NULL, OPTION_PASSIVE},
     {"timeout-ms", required_argument, NULL, OPTION_TIMEOUT},
     {"max-clients", required_argument, NULL, OPTION_CLIENTS},
     {"wal-inline", no_argument, NULL, OPTION_INLINE},
@@ -197,6 +206,11 @@ static int parse_option(struct kv_options *options, int option,
         return parse_u32("election-ticks", text, &options->election_ticks);
     case OPTION_HEARTBEAT:
         return parse_u32("heartbeat-ticks", text, &options->heartbeat_ticks);
+    case OPTION_PRIORITY:
+        return parse_u32("priority", text, &options->priority);
+    case OPTION_PASSIVE:
+        options->is_passive = 1;
+        return KV_OPTIONS_RUN;
     case OPTION_TIMEOUT:
         return parse_u32("timeout-ms", text, &options->timeout_ms);
     case OPTION_CLIENTS:
@@ -255,6 +269,9 @@ static int check(const struct kv_options *options)
                 "--election-ticks %u\n",
                 options->heartbeat_ticks, options->election_ticks);
         return KV_OPTIONS_WRONG;
+    }
+    if (options->is_passive && options->priority > 0) {
+        return wrong("contradicts --priority", "--never-campaign");
     }
     return KV_OPTIONS_RUN;
 }

@@ -21,11 +21,13 @@ struct kv_options {
     uint32_t tick_ms;
     uint32_t election_ticks;
     uint32_t heartbeat_ticks;
+    uint32_t priority;
     uint32_t timeout_ms;
     uint32_t clients_max;
     uint32_t wal_inline;
     uint32_t has_leases; /* reads by the clock */
     uint32_t clock_drift_ppm;
+    uint32_t is_passive; /* it never campaigns by itself */
     uint32_t is_verbose;
 };
 

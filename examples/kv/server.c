@@ -239,6 +239,8 @@ static int open_host(struct kv_server *server)
     int rv;
 
     craft_config_init(&core, sizeof core);
+    core.priority = options->priority;
+    core.flags |= options->is_passive ? (uint32_t)CRAFT_CONFIG_PASSIVE : 0u;
     server->entry_bytes_max = core.entry_bytes_max;
     craft_host_options_init(&host, sizeof host);
     host.id = options->id;

@@ -51,6 +51,9 @@ static const char *check_peers(const struct craft_node *node)
         if (peer->match_index >= peer->next_index) {
             return "peers: match < next";
         }
+        if (peer->well_ticks > node->config.election_ticks) {
+            return "peers: well for an election timeout at most";
+        }
         if (node->standing.role == CRAFT_ROLE_LEADER &&
             (peer->next_index > node->log.last + 1 ||
              craft_peer_inflight(peer) > node->config.inflight_max)) {

@@ -153,6 +153,10 @@ static void describe_payload(struct line *line, const craft_message *message)
             line_add(line, " promise=%" PRIu32,
                      message->as.append_reply.promise_ms);
         }
+        if (message->as.append_reply.priority != 0) {
+            line_add(line, " priority=%" PRIu32,
+                     message->as.append_reply.priority);
+        }
         break;
     default:
         line_add(line, "kind %" PRIu32, message->kind);

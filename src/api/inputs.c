@@ -6,6 +6,7 @@
 #include "core/health.h"
 #include "core/lease.h"
 #include "core/persist.h"
+#include "core/prefer.h"
 #include "core/propose.h"
 #include "core/read.h"
 #include "core/replicate.h"
@@ -31,6 +32,7 @@ int craft_tick(craft_node *node, uint32_t ticks)
     }
     craft_read_elapse(node, ticks);
     craft_health_elapse(node, ticks);
+    craft_prefer_elapse(node, ticks);
     craft_changed(node, CRAFT_FACT_TIME);
     return craft_leave(node, 0);
 }

@@ -104,6 +104,7 @@ int craft_node_peer(const craft_node *node, uint32_t position,
     status.next_index = peer->next_index;
     status.round = peer->round;
     status.inflight = craft_peer_inflight(peer);
+    status.priority = peer->priority;
     status.inflight_bytes = (size_t)craft_peer_inflight_bytes(peer);
     return craft_copy_out(peer_out, &status, (uint32_t)sizeof status,
                           peer_out->struct_size);

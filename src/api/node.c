@@ -16,7 +16,7 @@
 #define TOKENS_LIMIT (1u << 28)
 #define FLAGS_DEFAULT                                                          \
     (CRAFT_CONFIG_PRE_VOTE | CRAFT_CONFIG_STICKY | CRAFT_CONFIG_CHECK_QUORUM)
-#define FLAGS_KNOWN (FLAGS_DEFAULT | CRAFT_CONFIG_LEASE)
+#define FLAGS_KNOWN (FLAGS_DEFAULT | CRAFT_CONFIG_LEASE | CRAFT_CONFIG_PASSIVE)
 #define DRIFT_PPM_MAX 500000u
 
 void craft_config_init(craft_config *config, size_t struct_size)
@@ -52,6 +52,14 @@ static bool lease_good(const craft_config *config)
             config->clock_drift_ppm <= DRIFT_PPM_MAX);
 }
 
+/* Who is not to campaign is not to be preferred either. */
+static bool priority_good(const craft_config *config)
+{
+    return (config->priority == 0 ||
+            (config->flags & CRAFT_CONFIG_PASSIVE) == 0) &&
+           config->reserved == 0;
+}
+
 static bool config_good(const craft_config *config)
 {
     size_t entry = config->entry_bytes_max;
@@ -71,7 +79,8 @@ static bool config_good(const craft_config *config)
            config->members_max <= CRAFT_MEMBERS_MAX && config->tokens_max > 0 &&
            config->tokens_max <= TOKENS_LIMIT &&
            config->persist_inflight_max > 0 &&
-           config->persist_inflight_max <= 64 && lease_good(config);
+           config->persist_inflight_max <= 64 && lease_good(config) &&
+           priority_good(config);
 }
 
 static bool hooks_good(const craft_hooks *hooks)

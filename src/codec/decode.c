@@ -116,7 +116,8 @@ static int codec_get_append_reply(craft_append_reply *reply,
         craft_load64(data + CODEC_AT_APPEND_REPLY_REJECTED_INDEX);
     reply->hint_index = craft_load64(data + CODEC_AT_APPEND_REPLY_HINT_INDEX);
     reply->hint_term = craft_load64(data + CODEC_AT_APPEND_REPLY_HINT_TERM);
-    return CRAFT_OK;
+    return codec_get_u32(&reply->priority,
+                         data + CODEC_AT_APPEND_REPLY_PRIORITY);
 }
 
 /* All but the entries, of bytes that codec_open() has accepted. */

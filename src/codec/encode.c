@@ -165,6 +165,7 @@ static void codec_put_append_reply(uint8_t *data,
                   reply->rejected_index);
     craft_store64(data + CODEC_AT_APPEND_REPLY_HINT_INDEX, reply->hint_index);
     craft_store64(data + CODEC_AT_APPEND_REPLY_HINT_TERM, reply->hint_term);
+    craft_store64(data + CODEC_AT_APPEND_REPLY_PRIORITY, reply->priority);
 }
 
 size_t craft_message_encoded_len(const craft_message *message)

@@ -85,6 +85,12 @@ CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node, bool handed_over)
                             CRAFT_FACT_VOTES);
 }
 
+/* It campaigns when it is told to, once. */
+static bool is_passive(const struct craft_node *node)
+{
+    return (node->config.flags & CRAFT_CONFIG_PASSIVE) != 0;
+}
+
 /*
  * The time of a candidate begins when its requests may leave. If its own disk
  * took it up, it would ask, and in the next tick give the question up for one
@@ -105,13 +111,21 @@ CRAFT_INTERNAL void craft_elect_elapse(struct craft_node *node, uint32_t ticks)
 
 CRAFT_INTERNAL bool craft_elect_tick(struct craft_node *node)
 {
-    return node->election.elapsed_ticks >= node->election.timeout_ticks &&
+    return !is_passive(node) &&
+           node->election.elapsed_ticks >= node->election.timeout_ticks &&
            !craft_lease_promised(node) && craft_elect_may_campaign(node) == 0;
+}
+
+CRAFT_INTERNAL bool craft_elect_gives_up(const struct craft_node *node)
+{
+    return is_passive(node) && node->standing.role != CRAFT_ROLE_FOLLOWER &&
+           node->election.elapsed_ticks >= node->election.timeout_ticks;
 }
 
 CRAFT_INTERNAL uint32_t craft_elect_due(const struct craft_node *node)
 {
-    if (!node->peers.self_votes) {
+    if (!node->peers.self_votes ||
+        (is_passive(node) && node->standing.role == CRAFT_ROLE_FOLLOWER)) {
         return UINT32_MAX;
     }
     if (node->election.elapsed_ticks >= node->election.timeout_ticks) {

@@ -62,6 +62,9 @@ CRAFT_INTERNAL void craft_elect_begin(struct craft_node *node,
 CRAFT_INTERNAL bool craft_elect_tick(struct craft_node *node);
 CRAFT_INTERNAL uint32_t craft_elect_due(const struct craft_node *node);
 
+/* It was told to campaign, in vain, and is not to try again by itself. */
+CRAFT_INTERNAL bool craft_elect_gives_up(const struct craft_node *node);
+
 /* Ticks passed. */
 CRAFT_INTERNAL void craft_elect_elapse(struct craft_node *node, uint32_t ticks);
 

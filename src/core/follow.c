@@ -417,6 +417,8 @@ CRAFT_INTERNAL bool craft_follow_derive(struct craft_node *node)
                  ->as.append_reply;
     node->out.message.round = following->round;
     reply->promise_ms = craft_lease_promise_ms(node);
+    reply->priority = craft_priority_now(node);
+    reply->reserved = 0;
     if (CRAFT_UNLIKELY(following->rejection_owed)) {
         following->rejection_owed = false;
         following->reply_owed = false; /* it tells presence and round, too */

@@ -243,8 +243,16 @@ struct craft_transferring {
     craft_index ordered_at; /* with that end of the log; the largest there is:
                                others too */
     craft_id ended_target;
-    uint64_t ended_token;   /* to be handed back; 0 = none */
+    uint64_t ended_token; /* to be handed back; 0 = none */
     int32_t ended_result;
+};
+
+/* core/prefer.c: hand-overs to who is to lead instead. */
+struct craft_preference {
+    uint64_t since_ticks; /* the last attempt, while it is remembered */
+    uint64_t pause_ticks; /* after it; 0 = none is remembered */
+    craft_index mark;     /* the end of the log at the last look */
+    uint32_t look_ticks;  /* since then */
 };
 
 /* One stretch of entries read back from the host. */
@@ -357,6 +365,7 @@ struct craft_node {
     struct craft_reads reads;
     struct craft_lease lease;
     struct craft_transferring transfer;
+    struct craft_preference prefer;
     struct craft_fetching fetching;
     struct craft_snapshotting snapshot;
     struct craft_health health;
@@ -496,6 +505,20 @@ static inline bool craft_disk_silent(const struct craft_node *node)
            health->disk_ticket == node->persist.oldest &&
            health->disk_ticks >= node->config.election_ticks &&
            (node->config.flags & CRAFT_CONFIG_CHECK_QUORUM) != 0;
+}
+
+/*
+ * How much this server is to lead, as it stands: not more than others while its
+ * disk takes nothing, or it would be handed an office that it cannot keep.
+ */
+static inline uint32_t craft_priority_now(const struct craft_node *node)
+{
+    if (CRAFT_LIKELY(node->config.priority == 0)) {
+        return 0;
+    }
+    return node->persist.full || craft_disk_silent(node)
+               ? 0
+               : node->config.priority;
 }
 
 /* Is anything lent that a truncation could overwrite? */

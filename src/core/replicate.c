@@ -250,6 +250,7 @@ CRAFT_INTERNAL void craft_replicate_on_reply(struct craft_node *node,
     }
     peer = &node->peers.slots[slot];
     peer->silent_ticks = 0;
+    peer->priority = reply->priority;
     if (message->round > peer->round) {
         peer->round = message->round;
         peer->promise_ms = reply->promise_ms;

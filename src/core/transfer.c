@@ -1,6 +1,16 @@
 #include "core/transfer.h"
 
-/* Of the voters that were heard, the one whose disk holds most. */
+static bool is_better(const struct craft_peer *peer,
+                      const struct craft_peer *best)
+{
+    if (best == NULL || peer->match_index != best->match_index) {
+        return best == NULL || peer->match_index > best->match_index;
+    }
+    return peer->priority > best->priority;
+}
+
+/* Of the voters that were heard, the one whose disk holds most; of equals the
+ * one of higher priority. */
 static craft_id furthest_voter(const struct craft_node *node)
 {
     const struct craft_peers *peers = &node->peers;
@@ -11,7 +21,7 @@ static craft_id furthest_voter(const struct craft_node *node)
 
         if ((peers->voters >> i & 1u) != 0 &&
             peer->silent_ticks < node->config.election_ticks &&
-            (best == NULL || peer->match_index > best->match_index)) {
+            is_better(peer, best)) {
             best = peer;
         }
     }

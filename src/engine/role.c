@@ -3,6 +3,7 @@
 #include "core/follow.h"
 #include "core/health.h"
 #include "core/lease.h"
+#include "core/prefer.h"
 #include "core/propose.h"
 #include "core/read.h"
 #include "core/replicate.h"
@@ -108,5 +109,6 @@ CRAFT_INTERNAL void craft_role_lead(struct craft_node *node)
     craft_peers_clear(&node->peers);
     craft_lease_reset(node);
     craft_replicate_begin(node);
+    craft_prefer_begin(node);
     craft_propose_append(node, CRAFT_ENTRY_NOOP, &nothing);
 }

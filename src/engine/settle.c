@@ -5,6 +5,7 @@
 #include "core/health.h"
 #include "core/lease.h"
 #include "core/persist.h"
+#include "core/prefer.h"
 #include "core/propose.h"
 #include "core/read.h"
 #include "core/replicate.h"
@@ -86,6 +87,17 @@ static void settle_health(struct craft_node *node)
     }
 }
 
+/* Leadership goes back to whom it is meant for. */
+static void hand_over(struct craft_node *node)
+{
+    craft_id whom = craft_prefer_whom(node);
+
+    if (whom != 0 && craft_transfer_begin(node, whom, 0) == 0) {
+        craft_prefer_tried(node);
+        craft_health_tell(node, CRAFT_EVENT_TRANSFER, 0, whom);
+    }
+}
+
 static void settle_time(struct craft_node *node)
 {
     craft_persist_retry(node);
@@ -94,6 +106,9 @@ static void settle_time(struct craft_node *node)
         craft_role_follow(node, node->standing.term, 0);
     } else if (node->standing.role == CRAFT_ROLE_LEADER) {
         craft_replicate_tick(node);
+        hand_over(node);
+    } else if (craft_elect_gives_up(node)) {
+        craft_role_follow(node, node->standing.term, 0);
     } else if (craft_elect_tick(node) && craft_elect_reserved(node)) {
         craft_role_stand(node); /* no room: the next tick tries again */
     }

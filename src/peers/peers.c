@@ -224,6 +224,8 @@ CRAFT_INTERNAL void craft_peers_lead(struct craft_peers *peers,
         peer->match_index = 0;
         peer->round = 0;
         peer->promise_ms = 0;
+        peer->priority = 0;
+        peer->well_ticks = 0;
         peer->silent_ticks = 0;
         craft_peer_probe(peer, next_index);
     }

@@ -48,6 +48,8 @@ struct craft_peer {
     uint32_t newer;
     uint32_t silent_ticks; /* since it was last heard */
     uint32_t promise_ms;   /* told with the last round that it answered */
+    uint32_t priority;     /* told last */
+    uint32_t well_ticks;   /* it could lead instead; 0 .. election_ticks */
     uint8_t role;          /* enum craft_member_role */
     uint8_t progress;      /* enum craft_progress */
     uint8_t asked;         /* enum craft_asked, while it probes */

@@ -37,12 +37,26 @@ static bool server_agrees(const struct craft_sim_server *server,
            (status.flags & CRAFT_STATUS_DISK_FULL) == 0;
 }
 
+/* None of those that may be preferred to it is. */
+static bool leader_is_preferred(const struct craft_sim *sim,
+                                const struct craft_sim_server *leader)
+{
+    uint32_t voters = sim->plan.servers - sim->plan.learners;
+
+    for (uint32_t i = 1; i <= voters; i++) {
+        if (sim->servers[i].priority > leader->priority) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool craft_sim_agrees(struct craft_sim *sim)
 {
     const struct craft_sim_server *leader = leader_of(sim);
     craft_status lead;
 
-    if (leader == NULL) {
+    if (leader == NULL || !leader_is_preferred(sim, leader)) {
         return false;
     }
     lead = craft_sim_server_status(leader);

@@ -192,12 +192,21 @@ static bool machine_open(struct craft_sim_server *server)
     return server->instance != NULL;
 }
 
+craft_config craft_sim_server_config(const struct craft_sim_server *server)
+{
+    craft_config config = server->sim->config;
+
+    config.priority = server->priority;
+    config.flags |= server->passive ? (uint32_t)CRAFT_CONFIG_PASSIVE : 0u;
+    return config;
+}
+
 static int node_make(struct craft_sim_server *server)
 {
     struct craft_sim *sim = server->sim;
     const struct craft_judge_disk *disk =
         craft_judge_disk(sim->judge, server->position);
-    craft_config config = sim->config;
+    craft_config config = craft_sim_server_config(server);
     craft_hooks hooks = craft_sim_hooks;
     int rv;
 

@@ -84,6 +84,33 @@ static void server_draw(struct craft_sim *sim, uint32_t position, bool fetches)
     server->fetch_inside = inside_draw(&random);
 }
 
+/*
+ * Some groups prefer some servers; some servers never campaign: fewer than half
+ * of the voters, or the rest could lack what only those have.
+ */
+static void wishes_draw(struct craft_sim *sim)
+{
+    uint32_t voters = sim->plan.servers - sim->plan.learners;
+    uint32_t passive = (voters - 1) / 2;
+    struct craft_random random;
+    bool prefers;
+
+    craft_sim_stream(&random, sim->seed, CRAFT_SIM_FOR_SHAPE, 2, 0);
+    prefers = craft_random_below(&random, 3) == 0;
+    if (craft_random_below(&random, 4) != 0) {
+        passive = 0;
+    }
+    for (uint32_t i = 1; i <= sim->plan.servers; i++) {
+        struct craft_sim_server *server = &sim->servers[i];
+
+        server->passive = passive > 0 && craft_random_below(&random, 2) == 0;
+        passive -= server->passive;
+        if (prefers && !server->passive) {
+            server->priority = craft_random_below(&random, 4);
+        }
+    }
+}
+
 static struct craft_judge *judge_new(const struct craft_sim *sim, bool fetches)
 {
     craft_id ids[CRAFT_SIM_SERVERS_MAX];
@@ -92,7 +119,7 @@ static struct craft_judge *judge_new(const struct craft_sim *sim, bool fetches)
 
     for (uint32_t i = 0; i < sim->plan.servers; i++) {
         ids[i] = sim->servers[i + 1].id;
-        configs[i] = sim->config;
+        configs[i] = craft_sim_server_config(&sim->servers[i + 1]);
     }
     options.servers = sim->plan.servers;
     options.ids = ids;
@@ -120,6 +147,7 @@ int craft_sim_shape(struct craft_sim *sim)
     for (uint32_t i = 1; i <= sim->plan.servers; i++) {
         server_draw(sim, i, fetches);
     }
+    wishes_draw(sim);
     sim->judge = judge_new(sim, fetches);
     if (sim->judge == NULL || !craft_sim_reference_init(sim)) {
         return CRAFT_ERR_NOMEM;

@@ -118,6 +118,9 @@ struct craft_sim_server {
     struct craft_random time;
     struct craft_sim_mode mode;
 
+    uint32_t priority;
+    bool passive; /* it never campaigns by itself */
+
     /* What kind of host it is. */
     bool pulls;        /* craft_next_effect() instead of hooks */
     bool fetches_back; /* it has a fetch hook */
@@ -279,6 +282,8 @@ void craft_sim_server_revive(struct craft_sim_server *server);
 void craft_sim_server_tick(struct craft_sim_server *server, uint32_t ticks);
 void craft_sim_server_receive(struct craft_sim_server *server,
                               const struct craft_sim_packet *packet);
+/* The limits of all, its own priority. */
+craft_config craft_sim_server_config(const struct craft_sim_server *server);
 void craft_sim_server_campaign(struct craft_sim_server *server);
 void craft_sim_server_unreachable(struct craft_sim_server *server,
                                   uint32_t peer);

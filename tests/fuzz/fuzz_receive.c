@@ -141,6 +141,7 @@ static void payload_make(struct ops *ops, craft_message *message,
         message->as.append_reply.match_index = number(in, status->last_index);
         message->as.append_reply.rejected_index =
             number(in, status->last_index);
+        message->as.append_reply.priority = message->as.append_reply.rejected;
         message->as.append_reply.hint_index = number(in, status->last_index);
         message->as.append_reply.hint_term = number(in, status->last_term);
         break;

@@ -133,6 +133,7 @@ static void take_append_reply(struct words *words, craft_message *message)
 
     reply->match_index = words_number(words, "match", 0);
     reply->promise_ms = (uint32_t)words_number(words, "promise", 0);
+    reply->priority = (uint32_t)words_number(words, "priority", 0);
     (void)words_place(words, "hint", &reply->hint_index, &reply->hint_term);
     if (rejected != UINT64_MAX) {
         reply->rejected = 1;

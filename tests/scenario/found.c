@@ -48,6 +48,8 @@ static const struct described others[] = {
                         "`puppets=others`: all but server 1"},
     {"blank=(N, ..)", "servers that start empty, outside of the configuration"},
     {"learners=(N, ..)", "members without a vote"},
+    {"priorities=(P, ..)", "of the servers, in their order [0]"},
+    {"passive=(N, ..)", "servers that never campaign by themselves"},
     {"pre-vote", "servers ask before they campaign (thesis 9.6) [off]"},
     {"sticky", "voters refuse to replace a leader they hear (4.2.3) [off]"},
     {"check-quorum", "a leader heard by no majority steps down (6.2) [off]"},
@@ -159,6 +161,27 @@ static uint32_t take_mask(struct words *words, const char *key, uint32_t nodes)
     return mask;
 }
 
+static void take_priorities(struct words *words,
+                            struct cluster_options *options)
+{
+    struct word *word = words_key(words, "priorities");
+    char *items[WORD_ITEMS_MAX];
+    size_t len = word != NULL ? word_items(words, word, items) : 0;
+
+    if (len > options->nodes) {
+        words_fault(words, "more than there are servers", "priorities");
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        uint64_t number = 0;
+
+        if (!number_read(items[i], &number) || number > UINT32_MAX) {
+            words_fault(words, "no priority", items[i]);
+        }
+        options->priorities[i + 1] = (uint32_t)number;
+    }
+}
+
 static uint32_t take_flags(struct words *words)
 {
     const uint32_t all =
@@ -194,6 +217,8 @@ void found_cluster(struct story *story, struct words *words)
     options.puppets = take_mask(words, "puppets", options.nodes);
     options.blank = take_mask(words, "blank", options.nodes);
     options.learners = take_mask(words, "learners", options.nodes);
+    options.passive = take_mask(words, "passive", options.nodes);
+    take_priorities(words, &options);
     options.seed = words_number(words, "seed", story->seed);
     options.pull = words_flag(words, "pull") || story->pull;
     options.bytes = words_flag(words, "bytes") || story->bytes;

@@ -274,7 +274,7 @@ static const char puppets[] =
     "`entries=(INDEX@TERM:\"DATA\", INDEX@TERM:bytes=K, INDEX@TERM:noop, "
     "INDEX@TERM:KIND)` |\n"
     "| append_reply | `match=I`, or `rejected=I` `hint=INDEX@TERM`; "
-    "`promise=MS` |\n"
+    "`promise=MS` `priority=N` |\n"
     "| all | `round=N` [the last that N told P] `kind=N` `group=N` "
     "`to-id=ID` `incarnation=N` `struct-size=N` |\n";
 

@@ -556,6 +556,10 @@ static void node_begin(struct cluster_node *node)
         hooks.fetch = NULL;
     }
     config.id = node->id;
+    config.priority = options->priorities[node->position];
+    if ((options->passive >> node->position & 1u) != 0) {
+        config.flags |= CRAFT_CONFIG_PASSIVE;
+    }
     config.seed = options->seed * 1000 + node->position + 100u * node->life;
     config.allocator.realloc = cluster_allocate;
     config.allocator.ctx = node;

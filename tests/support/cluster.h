@@ -195,12 +195,14 @@ struct cluster_options {
     uint32_t puppets;  /* bit per position: members that the test plays */
     uint32_t blank;    /* bit per position: members that start empty */
     uint32_t learners; /* bit per position: members without a vote */
-    bool pull;         /* effects are pulled instead of hooks called */
-    bool no_fetch;     /* everything stays in memory */
-    bool bytes;        /* messages go through the codec */
-    bool own_data;     /* commands are any bytes: the token of an entry is the
+    uint32_t passive;  /* bit per position: they never campaign by themselves */
+    uint32_t priorities[CLUSTER_NODES_MAX + 1];
+    bool pull;     /* effects are pulled instead of hooks called */
+    bool no_fetch; /* everything stays in memory */
+    bool bytes;    /* messages go through the codec */
+    bool own_data; /* commands are any bytes: the token of an entry is the
                           one with which its proposer first shows it */
-    bool blind;        /* see below */
+    bool blind;    /* see below */
     uint32_t persist_ends; /* enum cluster_ending, from the founding on */
     craft_id ids[CLUSTER_NODES_MAX + 1]; /* 0: the position */
     craft_config config;                 /* of each; id and seed are set */

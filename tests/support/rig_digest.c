@@ -47,6 +47,8 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
         sum = add(sum, peer->newer);
         sum = add(sum, peer->silent_ticks);
         sum = add(sum, peer->promise_ms);
+        sum = add(sum, peer->priority);
+        sum = add(sum, peer->well_ticks);
         sum = add(sum, peer->role);
         sum = add(sum, peer->progress);
         sum = add(sum, peer->asked);
@@ -270,6 +272,10 @@ uint32_t node_digest(const craft_node *node)
     sum = add_log(sum, &node->log);
     sum = add_peers(sum, &node->peers);
     sum = add_transfer(sum, &node->transfer);
+    sum = add(sum, node->prefer.since_ticks);
+    sum = add(sum, node->prefer.pause_ticks);
+    sum = add(sum, node->prefer.mark);
+    sum = add(sum, node->prefer.look_ticks);
     sum = add_reads(sum, &node->reads);
     sum = add_lease(sum, &node->lease);
     sum = add_configuration(sum, node->configuration);

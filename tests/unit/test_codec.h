@@ -66,13 +66,15 @@ static const char *const golden_hex[GOLDEN_COUNT] = {
         "0000000000000000 0000000000000000 0100000000000000 0100000000000000 "
         "0300000009000000 0102030405060708 0900000000000000",
     [GOLDEN_ACCEPTED] =
-        "0104600000000000 0700000000000000 0200000000000000 8877665544332211 "
+        "0104680000000000 0700000000000000 0200000000000000 8877665544332211 "
         "0100000000000000 0500000000000000 0900000000000000 00000000f4010000 "
-        "0d00000000000000 0000000000000000 0000000000000000 0000000000000000",
+        "0d00000000000000 0000000000000000 0000000000000000 0000000000000000 "
+        "0300000000000000",
     [GOLDEN_REJECTED] =
-        "0104600000000000 0700000000000000 0200000000000000 8877665544332211 "
+        "0104680000000000 0700000000000000 0200000000000000 8877665544332211 "
         "0100000000000000 0500000000000000 0900000000000000 0100000000000000 "
-        "0000000000000000 0a00000000000000 0600000000000000 0300000000000000",
+        "0000000000000000 0a00000000000000 0600000000000000 0300000000000000 "
+        "0000000000000000",
     [GOLDEN_PRE_VOTE] =
         "0105500000000000 0700000000000000 0100000000000000 8877665544332211 "
         "0200000000000000 0500000000000000 0900000000000000 0a00000000000000 "
@@ -197,6 +199,7 @@ static inline craft_message golden_message(enum golden which,
         message = golden_header(CRAFT_MESSAGE_APPEND_REPLY, 2, 1);
         message.as.append_reply.promise_ms = 500;
         message.as.append_reply.match_index = 13;
+        message.as.append_reply.priority = 3;
         return message;
     case GOLDEN_REJECTED:
         message = golden_header(CRAFT_MESSAGE_APPEND_REPLY, 2, 1);
@@ -341,6 +344,7 @@ static inline void random_message(uint64_t *state, craft_message *message,
         break;
     default:
         reply->rejected = (uint32_t)random_below(state, 2);
+        reply->priority = (uint32_t)random_next(state);
         reply->match_index = random_number(state, CRAFT_NUMBER_MAX) - 1;
         reply->rejected_index = random_number(state, CRAFT_NUMBER_MAX) - 1;
         random_place(state, &reply->hint_index, &reply->hint_term,
