@@ -121,7 +121,7 @@ control short_log_elected core/elect.c \
     --crashes 0 --flight 2 --open 1
 told 'leader completeness'
 control request_before_log core/elect.c \
-    '/^static bool vote_request_may/,/^}/s/persist.durable.match >= node->log.last/log.last > 0/' \
+    '/^static bool candidacy_durable/,/^}/s/persist.durable.match >= node->log.last/log.last > 0/' \
     'vote request: the log that it tells of is on the disk' \
     --proposals 0 --heartbeats 0 --crashes 0 --full-disks 1
 told 'advertises a log'
@@ -171,14 +171,14 @@ only '--slow-apply 1' applied_in_part core/apply.c \
     --crashes 0
 told 'ends a token with 0, which is wrong'
 only '--durable-machine 1' applied_again api/node.c \
-    's/craft_apply_restored(node, restore->applied_index)/craft_apply_restored(node, 0)/' \
+    's/craft_apply_restored(node, applied)/craft_apply_restored(node, 0)/' \
     'apply: committed commands, in order, once' --servers 1 --heartbeats 0
 told 'applies 3 after 3'
 only '--fetch 1' fetched_elsewhere core/node.h \
     's/&stretch->entries\[index - stretch->first\]/\&stretch->entries[0]/' \
     'apply: no command is left out' --servers 1 --heartbeats 0 --proposals 3
 only '--breaks 1' next_for_match core/replicate.c \
-    '/^CRAFT_INTERNAL int craft_replicate_unreachable/,/^}/s/craft_peer_probe(peer, peer->match_index + 1);/craft_peer_probe(peer, peer->next_index); peer->match_index = peer->next_index - 1;/' \
+    '/^CRAFT_INTERNAL int craft_replicate_unreachable/,/^}/s/peer_ask(node, slot, peer->match_index + 1);/craft_peer_probe(peer, peer->next_index); peer->match_index = peer->next_index - 1;/' \
     'a match that a leader counts is on that disk' --term 2 --heartbeats 0 \
     --crashes 0
 only '--full-disks 1' voided_and_ended core/persist.c \
