@@ -1,6 +1,7 @@
 """Writers that must not notice that leadership moves.
 
-    handover.py write   PORTS DIR WRITERS     until DIR/stop is there
+    handover.py write   PORTS DIR WRITERS THINK_MS
+                                              until DIR/stop is there
     handover.py measure DIR SPAN_MS
 
 Each writer counts a key of its own up, through a server of its own as long as
@@ -27,10 +28,10 @@ HOME_AFTER_S = 0.5
 
 
 class Writer(threading.Thread):
-    def __init__(self, number, ports, stop):
+    def __init__(self, number, ports, stop, think_ms):
         super().__init__()
         self.key = "h:%x:%d" % (time.time_ns(), number)
-        self.ports, self.stop = ports, stop
+        self.ports, self.stop, self.think_s = ports, stop, think_ms / 1000
         self.home = self.at = number % len(ports)
         self.connection = None
         self.left_home = 0.0
@@ -94,10 +95,12 @@ class Writer(threading.Thread):
             self.times.append((begun * 1000, time.time() * 1000))
             if self.connection is not None:
                 self.go_home()
+            if self.think_s > 0:
+                time.sleep(self.think_s)
 
 
-def write(ports, folder, writers):
-    threads = [Writer(number, ports, os.path.join(folder, "stop"))
+def write(ports, folder, writers, think_ms):
+    threads = [Writer(number, ports, os.path.join(folder, "stop"), think_ms)
                for number in range(writers)]
     for thread in threads:
         thread.start()
@@ -148,7 +151,7 @@ def measure(folder, span):
 def main(mode, *rest):
     if mode == "write":
         ports = [int(port) for port in rest[0].split(",")]
-        write(ports, rest[1], int(rest[2]))
+        write(ports, rest[1], int(rest[2]), float(rest[3]))
     else:
         measure(rest[0], float(rest[1]))
 

@@ -8,12 +8,16 @@
 #   ROUNDS=50 sh tests/e2e/handover.sh        default: 6, of each kind
 #   STALL_MAX_MS=50 sh tests/e2e/handover.sh  on a quiet machine; default: 400,
 #                                             for half of the hand-overs
+#   THINK_MS=2 sh tests/e2e/handover.sh       between two commands of a writer,
+#                                             to measure hand-overs and not
+#                                             the machine; default: 0
 CRAFT_ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 . "$CRAFT_ROOT/tests/e2e/lib.sh"
 
 ROUNDS=${ROUNDS:-6}
 STALL_MAX_MS=${STALL_MAX_MS:-400}
 WRITERS=${WRITERS:-6}
+THINK_MS=${THINK_MS:-0}
 SPAN_MS=300
 
 begin 3
@@ -71,7 +75,8 @@ hand_over_by_sigterm() {
 }
 
 : >"$DIR/acked"
-python3 -B "$E2E/handover.py" write "$(ports)" "$DIR" "$WRITERS" &
+python3 -B "$E2E/handover.py" write "$(ports)" "$DIR" "$WRITERS" \
+    "$THINK_MS" &
 load=$!
 sleep 1
 terms=$(field "$(leader)" raft_term)
