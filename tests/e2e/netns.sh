@@ -128,6 +128,16 @@ note "$SECONDS_ALL s, SEED=$SEED," \
 in_hub python3 -B "$E2E/netns.py" "$NET" 5 "$SECONDS_ALL" "$SEED" \
     "$((TICK_MS * ELECTION_TICKS))" "$TIMEOUTS_MAX" "$DIR" $FAULTS &
 faults=$!
-wait $faults || fail "see above"
+wait $faults
+case $? in
+0) ;;
+3) # How long a server that gets no processor takes is no fault of it.
+    grep -h 'the loop stood still' "$DIR"/*.err >"$DIR/still" ||
+        fail "see above"
+    note "not judged, for the machine itself stood still:" \
+        "$(wc -l <"$DIR/still") times, such as$(sed -n '1s/.*still//p' "$DIR/still")"
+    ;;
+*) fail "see above" ;;
+esac
 "$CRAFT_BUILD_DIR/tests/history" "$DIR/history" || fail "the history"
 wait_for_same_state
