@@ -26,6 +26,7 @@
 #define SECONDS_DEFAULT 20
 #endif
 #define STEPS 600u
+#define DRIFT_PPM 100000u
 
 /* What this seed does to its cluster: per thousand steps, 0 = never. */
 enum fault {
@@ -55,6 +56,7 @@ struct run {
     uint64_t seed;
     bool on[FAULT_COUNT];
     uint32_t inside_depth;
+    uint64_t time_ns[CLUSTER_NODES_MAX + 1]; /* that clocks show */
 };
 
 static uint32_t draw(struct run *run, uint32_t bound)
@@ -101,7 +103,47 @@ static struct cluster_options options_of(uint64_t seed)
     options.config.persist_inflight_max = 1 + (uint32_t)((x >> 26) % 5);
     options.config.flags = (uint32_t)(x >> 33) % 8;
     options.config.heartbeat_ticks = 1 + (uint32_t)((x >> 30) % 3);
+    if ((x >> 40) % 2 == 0) {
+        options.config.flags |= CRAFT_CONFIG_LEASE;
+        options.config.lease_ms = 50 + (uint32_t)((x >> 41) % 400);
+        options.config.clock_drift_ppm = DRIFT_PPM;
+    }
     return options;
+}
+
+/* ---------------------------------------------------------------- the time */
+
+/* So many ms, by a clock that is right; others are slow, or fast. */
+static void time_passes(struct run *run, uint64_t ms)
+{
+    for (uint32_t i = 1; i <= run->cluster->options.nodes; i++) {
+        run->time_ns[i] += ms * (1000000 + DRIFT_PPM - i % 3 * DRIFT_PPM);
+    }
+}
+
+/* Before a tick; some hosts forget it now and then. */
+static void time_told(struct run *run, uint32_t position)
+{
+    if (run->cluster->options.config.lease_ms > 0 && draw(run, 4) != 0) {
+        (void)cluster_clock(run->cluster, position, run->time_ns[position]);
+    }
+}
+
+static void leases_check(struct run *run)
+{
+    struct cluster *cluster = run->cluster;
+
+    if (cluster->options.config.lease_ms == 0) {
+        return;
+    }
+    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+        craft_status status = cluster_status(cluster, i);
+
+        if (run->time_ns[i] < status.lease_until_ns &&
+            status.commit_index < cluster->committed.len) {
+            cluster_fail(cluster, "leases: %u would read old state", i);
+        }
+    }
 }
 
 static void faults_draw(struct run *run)
@@ -271,6 +313,25 @@ static void step_life(struct run *run, uint32_t position)
     }
 }
 
+/* Who leads is cut off, for about as long as the others keep to it. */
+static void step_depose(struct run *run)
+{
+    uint32_t leader = cluster_leader(run->cluster);
+    uint32_t lease_ms = run->cluster->options.config.lease_ms;
+
+    if (leader == 0 || lease_ms == 0) {
+        return;
+    }
+    cluster_isolate(run->cluster, leader);
+    time_passes(run, lease_ms / 2 + draw(run, lease_ms));
+    for (uint32_t i = 1; i <= run->cluster->options.nodes; i++) {
+        if (i != leader && is_up(run, i)) {
+            time_told(run, i);
+            (void)cluster_tick(run->cluster, i, 1 + draw(run, 20));
+        }
+    }
+}
+
 static void step_cut(struct run *run)
 {
     uint32_t from = draw_node(run);
@@ -282,9 +343,22 @@ static void step_cut(struct run *run)
     case 1:
         cluster_isolate(run->cluster, from);
         break;
+    case 2:
+        step_depose(run);
+        break;
     default:
         cluster_heal(run->cluster);
         break;
+    }
+}
+
+static void step_read(struct run *run, uint32_t position)
+{
+    if (run->cluster->options.config.lease_ms > 0) {
+        (void)cluster_read_lease(run->cluster, position,
+                                 run->time_ns[position]);
+    } else {
+        (void)cluster_read(run->cluster, position);
     }
 }
 
@@ -301,7 +375,7 @@ static void step_odd(struct run *run, uint32_t position)
     } else if (chance(run, FAULT_CAMPAIGN, 200)) {
         (void)cluster_campaign(run->cluster, position);
     } else if (chance(run, FAULT_READ, 500)) {
-        (void)cluster_read(run->cluster, position);
+        step_read(run, position);
     } else if (chance(run, FAULT_TRANSFER, 300)) {
         uint32_t target = draw(run, run->cluster->options.nodes + 1);
 
@@ -325,6 +399,7 @@ static void step(struct run *run)
         step_network(run);
     } else if (what < 70) {
         if (is_up(run, position)) {
+            time_told(run, position);
             (void)cluster_tick(run->cluster, position, 1);
         }
     } else if (what < 80) {
@@ -371,8 +446,16 @@ static void inside(struct cluster_node *node, uint32_t kind)
 /* No more faults: with ticks alone all agree within some elections. */
 static void converge(struct run *run)
 {
+    struct cluster *cluster = run->cluster;
+
     memset(run->on, 0, sizeof run->on);
-    cluster_converge(run->cluster);
+    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+        run->time_ns[i] -= cluster_node(cluster, i)->now_ns;
+    }
+    cluster_converge(cluster);
+    for (uint32_t i = 1; i <= cluster->options.nodes; i++) {
+        run->time_ns[i] += cluster_node(cluster, i)->now_ns;
+    }
 }
 
 /* ------------------------------------------------------------------- runs */
@@ -392,7 +475,9 @@ static void seed_run(uint64_t seed, bool trace)
         modes_set(&run);
         run.cluster->inside = run.on[FAULT_INSIDE] ? inside : NULL;
         for (uint32_t i = 0; i < STEPS; i++) {
+            time_passes(&run, 1);
             step(&run);
+            leases_check(&run);
         }
         converge(&run);
         faults_draw(&run);
