@@ -298,8 +298,8 @@ CRAFT_API int craft_host_propose_threadsafe(craft_host *host,
                                             size_t data_len, uint64_t token);
 
 /**
- * A linearizable read from any thread: craft_host_read() at the next turn of the
- * loop. All that are queued by then share one round of messages.
+ * A linearizable read from any thread: craft_host_read() at the next turn of
+ * the loop. All that are queued by then share one round of messages.
  *
  * @param token  not 0: `done` tells its end, exactly once, on the loop thread,
  *               which is where it is answered; CRAFT_RESULT_RETRY and negative

@@ -8,8 +8,8 @@
  * a leadership that ended, which the next one forgets; events, which tell and
  * do nothing; blobs of configurations, of which there is one; times, and the
  * orders to campaign that were given, which only a lease asks for, and there
- * are none; the data of what has left memory. The size of the log's array is one:
- * records and messages are split where it wraps. So are its segments where
+ * is none; the data of what has left memory. The size of the log's array is
+ * one: records and messages are split where it wraps. So are its segments where
  * entries leave memory, which they do by the segment.
  */
 #include "explore.h"
