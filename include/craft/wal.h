@@ -163,8 +163,10 @@ enum craft_wal_option_flags {
        have the store open and go on writing. What is read is the log as it
        was found by craft_wal_open(). */
     CRAFT_WAL_READ_ONLY = 1u << 0,
-    /* With READ_ONLY: also open a damaged store, up to the damage. The report
-       has the error that would have been returned. */
+    /* With READ_ONLY: also open a damaged store. The report has the error
+       that would have been returned, and the store what is intact: up to the
+       damage, and, when nothing else is wrong behind it, from the next segment
+       on. Entries in between cannot be read. */
     CRAFT_WAL_SALVAGE = 1u << 1
 };
 
@@ -188,7 +190,12 @@ typedef struct craft_wal_options {
 
 enum craft_wal_report_flags {
     CRAFT_WAL_REPORT_CREATED = 1u << 0, /* the store is new */
-    CRAFT_WAL_REPORT_TORN = 1u << 1     /* unsynced bytes were cut off */
+    CRAFT_WAL_REPORT_TORN = 1u << 1,    /* unsynced bytes were cut off */
+    /* With SALVAGE: damaged, but entries index .. last_index are all that is
+       lost, if any: what is behind them is intact, and so are term and vote.
+       Those of them in front of the damage that look intact may have been
+       replaced in what is damaged */
+    CRAFT_WAL_REPORT_RANGE = 1u << 2
 };
 
 /*
@@ -196,15 +203,16 @@ enum craft_wal_report_flags {
  * and offset, what to do. Fields without meaning for the case are 0 or "".
  */
 typedef struct craft_wal_report {
-    uint32_t struct_size; /* set by the caller */
-    int32_t error;        /* enum craft_wal_error, or 0 */
-    uint32_t flags;       /* enum craft_wal_report_flags */
-    int32_t system_error; /* errno of the file call that failed */
-    uint64_t offset;      /* in the file */
-    uint64_t bytes;       /* cut off, or missing */
-    craft_index index;    /* the first entry concerned: all before are intact;
+    uint32_t struct_size;   /* set by the caller */
+    int32_t error;          /* enum craft_wal_error, or 0 */
+    uint32_t flags;         /* enum craft_wal_report_flags */
+    int32_t system_error;   /* errno of the file call that failed */
+    uint64_t offset;        /* in the file */
+    uint64_t bytes;         /* cut off, or missing */
+    craft_index index;      /* the first entry concerned: all before are intact;
                              0 = not known */
-    char file[64];        /* its name within the directory */
+    craft_index last_index; /* RANGE: index - 1 = no entry is lost */
+    char file[64];          /* its name within the directory */
     char text[256];
 } craft_wal_report;
 

@@ -46,6 +46,9 @@ static void begin_where_it_can(struct craft_wal_shared *shared)
 {
     struct craft_wal_state *state = &shared->state;
 
+    if (shared->lost_first != 0) {
+        return; /* what is missing is known */
+    }
     if (shared->index.places_len == 0) {
         state->gone_index = state->last_index;
     } else if (state->gone_index < shared->index.places[0].index - 1) {
@@ -66,6 +69,33 @@ static void adopt(const struct craft_wal_scan *scan)
     begin_where_it_can(shared);
 }
 
+/*
+ * Damage, but what comes behind it? The report stays the one of the damage.
+ * What is intact behind it is part of the log, when that is so to its end.
+ */
+static void look_behind(struct craft_wal_scan *scan)
+{
+    struct craft_wal_shared *shared = &scan->wal->shared;
+    craft_wal_report report = shared->report;
+    uint64_t first = scan->first;
+
+    if (craft_wal_scan_resume(scan) == 1) {
+        report.index = scan->lost_first;
+        report.last_index = scan->lost_last;
+        if (scan->lost_last < scan->lost_first) {
+            report.last_index = scan->lost_first - 1;
+        }
+        report.flags |= CRAFT_WAL_REPORT_RANGE;
+        shared->lost_first = report.index;
+        shared->lost_last = report.last_index;
+    } else {
+        craft_wal_scan_again(scan);
+        (void)look(scan); /* up to the same damage */
+    }
+    scan->first = first;
+    shared->report = report;
+}
+
 int craft_wal_look(struct craft_wal *wal, const craft_wal_visitor *visitor,
                    craft_wal_report *report)
 {
@@ -84,6 +114,9 @@ int craft_wal_look(struct craft_wal *wal, const craft_wal_visitor *visitor,
         craft_wal_scan_again(&scan);
         rv = look(&scan);
         looks++;
+    }
+    if (rv == CRAFT_WAL_ERR_DAMAGED && wal->salvage) {
+        look_behind(&scan);
     }
     tail = &scan.current_tail;
     if (rv == 0 && tail->dirty_end > 0) {

@@ -10,13 +10,14 @@ struct view {
     uint64_t generation;
 };
 
-/* Find `index`; 0, CRAFT_WAL_ERR_RANGE or CRAFT_WAL_ERR_COMPACTED. */
+/* Find `index`; 0, or CRAFT_WAL_ERR_RANGE, _COMPACTED, _DAMAGED. */
 static int view_take(struct craft_wal *wal, craft_index index,
                      struct view *view)
 {
     const struct craft_wal_shared *shared = &wal->shared;
     const struct craft_wal_place *place = NULL;
     craft_index gone_index;
+    int is_lost;
 
     (void)pthread_mutex_lock(&wal->mutex);
     view->last_index = shared->state.last_index;
@@ -24,12 +25,20 @@ static int view_take(struct craft_wal *wal, craft_index index,
     view->end = shared->end;
     view->generation = shared->generation;
     gone_index = shared->state.gone_index;
-    if (index > gone_index && index <= view->last_index) {
+    is_lost =
+        index > 0 && index >= shared->lost_first && index <= shared->lost_last;
+    if (index > gone_index && index <= view->last_index && !is_lost) {
         place = craft_wal_index_find(&shared->index, index, &view->limit);
         CRAFT_ASSERT(place != NULL);
         view->place = *place;
+        if (index < shared->lost_first && view->limit > shared->lost_first) {
+            view->limit = shared->lost_first;
+        }
     }
     (void)pthread_mutex_unlock(&wal->mutex);
+    if (is_lost) {
+        return CRAFT_WAL_ERR_DAMAGED; /* as reported when it was opened */
+    }
     if (place == NULL) {
         return index >= 1 && index <= gone_index ? CRAFT_WAL_ERR_COMPACTED
                                                  : CRAFT_WAL_ERR_RANGE;

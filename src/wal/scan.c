@@ -5,9 +5,9 @@
 
 /* ---------------------------------------------------------------- reports */
 
-static int damaged(struct craft_wal_scan *scan,
-                   const struct craft_wal_segment *segment, uint64_t offset,
-                   const char *what)
+int craft_wal_scan_damaged(struct craft_wal_scan *scan,
+                           const struct craft_wal_segment *segment,
+                           uint64_t offset, const char *what)
 {
     struct craft_wal_problem problem = {
         .error = CRAFT_WAL_ERR_DAMAGED,
@@ -38,9 +38,9 @@ static int missing(struct craft_wal_scan *scan, uint64_t sequence)
     return craft_wal_complain(scan->wal, &problem);
 }
 
-static int not_readable(struct craft_wal_scan *scan,
-                        const struct craft_wal_segment *segment,
-                        uint64_t offset, int error)
+int craft_wal_scan_refused(struct craft_wal_scan *scan,
+                           const struct craft_wal_segment *segment,
+                           uint64_t offset, int error)
 {
     struct craft_wal_problem problem = {
         .error = error,
@@ -183,178 +183,30 @@ static int header_check(struct craft_wal_scan *scan,
     const struct craft_wal_header *header = &segment->header;
 
     if (segment->kind == CRAFT_WAL_HEADER_NEWER) {
-        return not_readable(scan, segment, 0, CRAFT_WAL_ERR_VERSION);
+        return craft_wal_scan_refused(scan, segment, 0, CRAFT_WAL_ERR_VERSION);
     }
     if (segment->kind != CRAFT_WAL_HEADER_VALID) {
-        return damaged(scan, segment, 0, "the header of a segment is damaged");
+        return craft_wal_scan_damaged(scan, segment, 0,
+                                      "the header of a segment is damaged");
     }
     if (header->store_id != scan->wal->store_id) {
-        return not_readable(scan, segment, 0, CRAFT_WAL_ERR_FOREIGN);
+        return craft_wal_scan_refused(scan, segment, 0, CRAFT_WAL_ERR_FOREIGN);
     }
     if (header->sequence != segment->sequence) {
-        return damaged(scan, segment, 0, "a segment under the name of another");
+        return craft_wal_scan_damaged(scan, segment, 0,
+                                      "a segment under the name of another");
     }
     if (header->segment_bytes > segment->size ||
         header->segment_bytes < CRAFT_WAL_SEGMENT_BYTES_MIN ||
         header->segment_bytes % CRAFT_WAL_SECTOR != 0) {
-        return damaged(scan, segment, segment->size,
-                       "a segment is shorter than its header says");
+        return craft_wal_scan_damaged(
+            scan, segment, segment->size,
+            "a segment is shorter than its header says");
     }
     return 0;
 }
 
 /* ---------------------------------------------------------------- walking */
-
-/* Whether the next record is the first that is left of the log. */
-static int is_first(const struct craft_wal_scan *scan)
-{
-    return !scan->current.records && scan->first > 1 &&
-           scan->current.sequence == scan->first;
-}
-
-/* Show a record to whoever wants to see it, unless it was shown before. */
-static void record_show(struct craft_wal_scan *scan,
-                        const struct craft_wal_found *found,
-                        const struct craft_wal_summary *summary)
-{
-    const craft_wal_visitor *visitor = scan->visitor;
-    uint64_t sequence = scan->current.sequence;
-    const uint8_t *at = summary->entries;
-    craft_snapshot snapshot;
-    craft_wal_item item = {
-        .struct_size = sizeof item,
-        .flags = summary->flags,
-        .sequence = sequence,
-        .offset = found->offset,
-        .length = found->record.length,
-        .group = found->record.group,
-        .term = summary->begin.term,
-        .voted_for = summary->begin.voted_for,
-        .commit_hint = summary->begin.commit_hint,
-        .last_index = summary->begin.last_index,
-        .gone_index = summary->begin.gone_index,
-        .keep_from = summary->keep_from,
-        .truncate_from = summary->truncate_from,
-        .first_index = summary->first_index,
-        .entries_len = summary->entries_len,
-        .first_term = summary->first_term,
-        .last_term = summary->last_term,
-    };
-
-    if (sequence < scan->visited_sequence ||
-        (sequence == scan->visited_sequence &&
-         found->offset < scan->visited_end)) {
-        return;
-    }
-    scan->visited_sequence = sequence;
-    scan->visited_end = found->offset + found->record.length;
-    if (visitor == NULL) {
-        return;
-    }
-    if (summary->flags & CRAFT_WAL_RECORD_SNAPSHOT) {
-        craft_wal_snapshot_decode(&snapshot, summary->snapshot);
-        item.snapshot = &snapshot;
-    }
-    visitor->record(visitor->ctx, &item);
-    for (uint32_t i = 0; visitor->entry != NULL && i < summary->entries_len;
-         i++) {
-        craft_entry entry;
-
-        at += craft_wal_entry_decode(&entry, at);
-        entry.index = summary->first_index + i;
-        visitor->entry(visitor->ctx, &entry);
-    }
-}
-
-/* The newest snapshot, as it stands in the record. A segment begins with the
- * same once more. */
-static int snapshot_take(struct craft_wal_scan *scan, uint32_t offset,
-                         const struct craft_wal_summary *summary)
-{
-    struct craft_wal *wal = scan->wal;
-    struct craft_wal_buffer *base = &wal->shared.base;
-    int rv;
-
-    if (summary->flags & CRAFT_WAL_RECORD_BEGIN && !is_first(scan)) {
-        return base->len == summary->snapshot_len &&
-                       memcmp(base->data, summary->snapshot, base->len) == 0
-                   ? 0
-                   : damaged(scan, &scan->current, offset,
-                             "it begins with another snapshot than it should");
-    }
-    rv = craft_wal_buffer_reserve(wal, base, summary->snapshot_len);
-    if (rv == 0) {
-        memcpy(base->data, summary->snapshot, summary->snapshot_len);
-        base->len = summary->snapshot_len;
-    }
-    return rv;
-}
-
-/* What a record says is added to what the ones before said. */
-static int summary_take(struct craft_wal_scan *scan, uint32_t offset,
-                        const struct craft_wal_summary *summary)
-{
-    struct craft_wal *wal = scan->wal;
-    struct craft_wal_shared *shared = &wal->shared;
-    struct craft_wal_step step = {.flags = 0};
-    struct craft_wal_place place = {.sequence = scan->current.sequence,
-                                    .offset = offset};
-    int rv = craft_wal_index_reserve(wal, 1);
-    const char *wrong;
-
-    if (rv != 0) {
-        return rv;
-    }
-    wrong = is_first(scan)
-                ? craft_wal_state_begin(&shared->state, summary)
-                : craft_wal_state_step(&shared->state, summary, &step);
-    if (wrong != NULL) {
-        return damaged(scan, &scan->current, offset, wrong);
-    }
-    craft_wal_index_step(&shared->index, &step, &place);
-    if (summary->flags & CRAFT_WAL_RECORD_SNAPSHOT) {
-        rv = snapshot_take(scan, offset, summary);
-    }
-    if (is_first(scan) ||
-        summary->flags &
-            (CRAFT_WAL_RECORD_STATE | CRAFT_WAL_RECORD_TRUNCATE |
-             CRAFT_WAL_RECORD_ENTRIES | CRAFT_WAL_RECORD_SNAPSHOT)) {
-        shared->empty = 0;
-    }
-    return rv;
-}
-
-/* A record with right checks, in its place: what does it say? */
-static int record_take(struct craft_wal_scan *scan,
-                       const struct craft_wal_found *found)
-{
-    struct craft_wal *wal = scan->wal;
-    struct craft_wal_summary summary;
-    int rv;
-
-    if (wal->read_only && scan->visited_sequence == 0) {
-        wal->group = found->record.group; /* whatever it is */
-    }
-    if (found->record.group != wal->group) {
-        return not_readable(scan, &scan->current, found->offset,
-                            CRAFT_WAL_ERR_GROUP);
-    }
-    rv = craft_wal_summary_decode(&summary, &found->record, found->body);
-    if (rv == CRAFT_WAL_ERR_VERSION) {
-        return not_readable(scan, &scan->current, found->offset, rv);
-    }
-    if (rv != 0) {
-        return damaged(scan, &scan->current, found->offset,
-                       "a record contradicts itself");
-    }
-    rv = summary_take(scan, found->offset, &summary);
-    if (rv == 0) {
-        scan->current.sealed = (summary.flags & CRAFT_WAL_RECORD_SEAL) != 0;
-        scan->current.records = 1;
-        record_show(scan, found, &summary);
-    }
-    return rv;
-}
 
 /* Walk through the current segment up to its last intact record. */
 static int segment_walk(struct craft_wal_scan *scan)
@@ -378,7 +230,7 @@ static int segment_walk(struct craft_wal_scan *scan)
         if (rv == 0 || found.record.prev != current->check) {
             break;
         }
-        rv = record_take(scan, &found);
+        rv = craft_wal_scan_take(scan, &found);
         if (rv != 0) {
             return rv;
         }
@@ -416,7 +268,8 @@ static int current_damaged(struct craft_wal_scan *scan, const char *what)
     uint32_t offset;
     int rv = next_offset(scan, &offset);
 
-    return rv != 0 ? rv : damaged(scan, &scan->current, offset, what);
+    return rv != 0 ? rv
+                   : craft_wal_scan_damaged(scan, &scan->current, offset, what);
 }
 
 /* The current segment has a successor that was begun: it must be whole. */
@@ -430,8 +283,8 @@ static int successor_check(struct craft_wal_scan *scan)
     }
     if (scan->next.header.prev_end != current->end ||
         scan->next.header.prev_check != current->check) {
-        return damaged(scan, &scan->next, 0,
-                       "a segment does not follow the one before");
+        return craft_wal_scan_damaged(
+            scan, &scan->next, 0, "a segment does not follow the one before");
     }
     scan->before = *current;
     craft_wal_file_close(scan->wal, &current->file);
@@ -480,10 +333,10 @@ static int nothing_missing(struct craft_wal_scan *scan)
     return missing(scan, scan->first - 1);
 }
 
-/* Walk through all segments that were begun. */
+/* Walk through all segments from the current one on that were begun. */
 static int walk(struct craft_wal_scan *scan)
 {
-    int rv = first_open(scan);
+    int rv = 0;
 
     while (rv == 0) {
         uint64_t after = scan->current.sequence + 1;
@@ -575,8 +428,8 @@ static int mark_check(struct craft_wal_scan *scan)
         return missing(scan, after);
     }
     if (mark->sequence >= after) {
-        return damaged(scan, &scan->next, 0,
-                       "the header of a segment is damaged");
+        return craft_wal_scan_damaged(scan, &scan->next, 0,
+                                      "the header of a segment is damaged");
     }
     return current_damaged(scan, "synced records are damaged or gone");
 }
@@ -605,13 +458,15 @@ static int next_judge(struct craft_wal_scan *scan)
     int rv;
 
     if (next->sequence < last_sequence(scan)) {
-        return damaged(scan, next, 0, "an empty segment among full ones");
+        return craft_wal_scan_damaged(scan, next, 0,
+                                      "an empty segment among full ones");
     }
     craft_wal_window_set(scan->wal, &scan->window, &next->file, next->sequence);
     scan->window.limit = next->size & ~7u;
     rv = tail_look(scan, 0, tail);
     if (rv == 0 && tail->witness != 0) {
-        return damaged(scan, next, 0, "the header of a segment is damaged");
+        return craft_wal_scan_damaged(scan, next, 0,
+                                      "the header of a segment is damaged");
     }
     return rv;
 }
@@ -626,8 +481,9 @@ static int current_unbegin(struct craft_wal_scan *scan)
 
     if (scan->before.sequence == 0 ||
         scan->next.file.handle != CRAFT_WAL_NO_FILE) {
-        return damaged(scan, &scan->current, CRAFT_WAL_HEADER_LEN,
-                       "the first record of a segment is damaged");
+        return craft_wal_scan_damaged(
+            scan, &scan->current, CRAFT_WAL_HEADER_LEN,
+            "the first record of a segment is damaged");
     }
     scan->next = scan->current;
     scan->current = scan->before;
@@ -700,7 +556,7 @@ int craft_wal_scan_find(struct craft_wal_scan *scan)
     return scan->has_store && !found ? store_missing(wal) : 0;
 }
 
-int craft_wal_scan_log(struct craft_wal_scan *scan)
+static int walk_and_judge(struct craft_wal_scan *scan)
 {
     int rv = walk(scan);
 
@@ -716,6 +572,16 @@ int craft_wal_scan_log(struct craft_wal_scan *scan)
     if (rv == 0 && scan->next.file.handle != CRAFT_WAL_NO_FILE) {
         rv = next_judge(scan);
     }
+    return rv;
+}
+
+int craft_wal_scan_log(struct craft_wal_scan *scan)
+{
+    int rv = first_open(scan);
+
+    if (rv == 0) {
+        rv = walk_and_judge(scan);
+    }
     return rv == 0 ? nothing_missing(scan) : rv;
 }
 
@@ -723,6 +589,58 @@ static void files_close(struct craft_wal_scan *scan)
 {
     craft_wal_file_close(scan->wal, &scan->current.file);
     craft_wal_file_close(scan->wal, &scan->next.file);
+}
+
+/* Entries that can be read have a place. */
+static int has_places(const struct craft_wal_scan *scan)
+{
+    const struct craft_wal_state *state = &scan->wal->shared.state;
+    const struct craft_wal_index *index = &scan->wal->shared.index;
+    craft_index readable = state->gone_index + 1;
+
+    if (readable >= scan->lost_first && readable <= scan->lost_last) {
+        readable = scan->lost_last + 1;
+    }
+    return readable > state->last_index ||
+           (index->places_len > 0 && index->places[0].index <= readable);
+}
+
+/*
+ * Entries that were replaced in what is damaged look intact where they stood
+ * before. Only those that were committed by then cannot have been.
+ */
+static craft_index certain_index(const struct craft_wal_state *state)
+{
+    craft_index certain = state->commit_hint > state->base_index
+                              ? state->commit_hint
+                              : state->base_index;
+
+    return certain < state->last_index ? certain : state->last_index;
+}
+
+int craft_wal_scan_resume(struct craft_wal_scan *scan)
+{
+    uint64_t sequence = scan->current.sequence + 1;
+    int rv;
+
+    if (scan->current.sequence == 0 || !segment_exists(scan, sequence)) {
+        return 0;
+    }
+    files_close(scan);
+    scan->lost_first = certain_index(&scan->wal->shared.state) + 1;
+    scan->first = sequence;
+    memset(&scan->before, 0, sizeof scan->before);
+    rv = segment_open(scan, sequence, &scan->current);
+    if (rv == 0) {
+        rv = scan->current.kind == CRAFT_WAL_HEADER_EMPTY
+                 ? craft_wal_scan_damaged(scan, &scan->current, 0,
+                                          "nothing is intact")
+                 : header_check(scan, &scan->current);
+    }
+    if (rv == 0) {
+        rv = walk_and_judge(scan);
+    }
+    return rv == 0 ? has_places(scan) : rv;
 }
 
 void craft_wal_scan_again(struct craft_wal_scan *scan)

@@ -55,6 +55,9 @@ struct craft_wal_scan {
     struct craft_wal_segment before;  /* the one before `current`: not open */
     struct craft_wal_segment current; /* the last that was begun */
     struct craft_wal_segment next;    /* CRAFT_WAL_NO_FILE: not there */
+    /* Entries that damage has taken, if lost_first <= lost_last. */
+    craft_index lost_first;
+    craft_index lost_last;
     struct craft_wal_tail current_tail;
     struct craft_wal_tail next_tail;
     struct craft_wal_window window;
@@ -71,9 +74,28 @@ void craft_wal_scan_begin(struct craft_wal_scan *scan, struct craft_wal *wal,
 int craft_wal_scan_find(struct craft_wal_scan *scan);
 /* Read and judge the log of a store that was found. */
 int craft_wal_scan_log(struct craft_wal_scan *scan);
+/*
+ * Behind damage: go on with the next segment, which begins with all of the
+ * state but entries. 1: it is intact, and so is the rest: nothing but entries
+ * is lost; 0: there is none; or an error.
+ */
+int craft_wal_scan_resume(struct craft_wal_scan *scan);
 /* Forget what was read, to find it once more; what was shown stays shown. */
 void craft_wal_scan_again(struct craft_wal_scan *scan);
 void craft_wal_scan_end(struct craft_wal_scan *scan);
+
+/* A record with right checks, in its place: what does it say? (take.c) */
+int craft_wal_scan_take(struct craft_wal_scan *scan,
+                        const struct craft_wal_found *found);
+
+/* Both complain. Bytes of the segment are not what was written; */
+int craft_wal_scan_damaged(struct craft_wal_scan *scan,
+                           const struct craft_wal_segment *segment,
+                           uint64_t offset, const char *what);
+/* or they are intact and of another store, group or version. */
+int craft_wal_scan_refused(struct craft_wal_scan *scan,
+                           const struct craft_wal_segment *segment,
+                           uint64_t offset, int error);
 
 /* Note in the report what is, or was, behind the last record of a segment. */
 void craft_wal_scan_report_torn(craft_wal_report *report,

@@ -264,6 +264,7 @@ static struct craft_wal *wal_new(const craft_wal_options *options)
     wal->files_ctx = options->files_ctx;
     memcpy(wal->directory, options->directory, strlen(options->directory) + 1);
     wal->group = options->group;
+    wal->salvage = (options->flags & CRAFT_WAL_SALVAGE) != 0;
     wal->read_only = (options->flags & CRAFT_WAL_READ_ONLY) != 0;
     wal->segment_bytes = (uint32_t)options->segment_bytes;
     wal->lock_handle = CRAFT_WAL_NO_FILE;

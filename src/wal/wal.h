@@ -92,12 +92,14 @@ struct craft_wal_hint {
 struct craft_wal_shared {
     struct craft_wal_state state;
     struct craft_wal_index index;
-    struct craft_wal_buffer base;  /* the newest snapshot, as in its record */
-    uint64_t oldest;               /* segment that is there */
-    uint64_t needed;               /* segments before it are not, durably */
-    uint64_t sequence;             /* of the segment in use */
-    uint32_t end;                  /* records up to here may be read */
-    uint32_t size;                 /* of that segment */
+    struct craft_wal_buffer base; /* the newest snapshot, as in its record */
+    uint64_t oldest;              /* segment that is there */
+    uint64_t needed;              /* segments before it are not, durably */
+    uint64_t sequence;            /* of the segment in use */
+    uint32_t end;                 /* records up to here may be read */
+    uint32_t size;                /* of that segment */
+    craft_index lost_first;       /* lost to damage; 0 = nothing */
+    craft_index lost_last;
     uint64_t generation;           /* rises with every truncation */
     struct craft_wal_mark durable; /* as of the last sync */
     int empty;                     /* nothing was ever appended */
@@ -118,6 +120,7 @@ struct craft_wal {
     uint64_t life;           /* drawn when the store was opened */
     craft_snapshot restored; /* what craft_wal_read_state() lends */
     uint32_t segment_bytes;
+    int salvage;   /* read only, and what is intact of a damaged store */
     int read_only; /* no lock, no writing: the files may be another's */
     int lock_handle;
     atomic_int failed; /* 0, or the error that made it so */

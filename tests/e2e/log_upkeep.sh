@@ -58,6 +58,20 @@ grep -q ' snapshot [0-9]*@1 size 1000 .* compact [0-9]*$' "$DIR/print" ||
     fail "print shows no compaction"
 note "killed $i times, at most $most segments: $(head -n 1 "$DIR/verify")"
 
+# Damage in a segment that is not the last one takes a range of entries.
+first=$(find "$DIR/log" -name '*.wal' | sort | head -n 1)
+"$WAL" print "$DIR/log" >"$DIR/print"
+at=$(sed -n "s/^$(basename "$first"):\([0-9]*\) .* entries .*/\1/p" "$DIR/print" |
+    tail -n 1)
+if [ -n "$at" ] && [ "$(grep -c ': begin' "$DIR/print")" -gt 1 ]; then
+    printf X | dd of="$first" bs=1 seek=$((at + 100)) conv=notrunc 2>/dev/null
+    "$WAL" verify "$DIR/log" >"$DIR/verify" 2>"$DIR/verify.err" &&
+        fail "verify does not see the damage"
+    grep -q ': lost: .*, nothing else$\|: lost: no entry' "$DIR/verify" ||
+        fail "not what is lost: $(cat "$DIR/verify" "$DIR/verify.err")"
+    note "damaged: $(cat "$DIR/verify")"
+fi
+
 [ "$(id -u)" = 0 ] || skip "the full disk needs root, to mount a small tmpfs"
 mkdir "$DIR/disk"
 mount -t tmpfs -o size=6m,mode=755 tmpfs "$DIR/disk" 2>/dev/null ||

@@ -450,15 +450,60 @@ static void append_try(struct wal_store *store)
                "the old entries are found");
 }
 
+/* Whoever only looks reads what is intact, and leaves the files alone. Returns
+ * the error in the report. */
+static int look_try(struct wal_store *store)
+{
+    static uint8_t data[READ_BYTES];
+    craft_entry entries[READ_ENTRIES];
+    craft_wal_batch batch = {.struct_size = sizeof batch,
+                             .entries = entries,
+                             .entries_max = READ_ENTRIES,
+                             .data = data,
+                             .data_max = sizeof data};
+    craft_wal_report report = {.struct_size = sizeof report};
+    craft_wal_status status = {.struct_size = sizeof status};
+    craft_wal_options options = store->options;
+    craft_wal *wal = NULL;
+    craft_index at;
+
+    options.flags = CRAFT_WAL_READ_ONLY | CRAFT_WAL_SALVAGE;
+    if (craft_wal_open(&options, &wal, &report) != 0) {
+        return CRAFT_WAL_ERR_IO;
+    }
+    fuzz_check(craft_wal_status_get(wal, &status) == 0, "a look has a status");
+    at = status.first_index;
+    for (uint32_t i = 0; i < 64 && at <= status.last_index; i++) {
+        int rv = craft_wal_read(wal, at, &batch);
+
+        fuzz_check(rv == 0 || rv == CRAFT_WAL_ERR_DAMAGED,
+                   "what a look has can be read, or is damaged");
+        fuzz_check(rv == 0 || report.error != 0, "of what is not damaged all");
+        at += rv == 0 ? batch.entries_len : 1;
+        if (rv != 0 && at <= report.last_index) {
+            at = report.last_index + 1;
+        }
+    }
+    (void)craft_wal_close(wal);
+    return report.error;
+}
+
 static void open_try(struct wal_store *store)
 {
     struct test_memory memory = {.allocations = 0};
     struct files_sum before = files_look(store->files);
     struct files_sum after;
+    int looked;
     int rv;
 
     store->options.allocator = test_memory_allocator(&memory);
+    looked = look_try(store);
+    after = files_look(store->files);
+    fuzz_check(before.sum == after.sum, "who looks leaves it alone");
     rv = wal_store_open(store);
+    fuzz_check((looked == 0) == (rv == 0) || rv == CRAFT_WAL_ERR_GROUP ||
+                   looked == CRAFT_WAL_ERR_IO,
+               "who looks sees what is opened");
     fuzz_check(memory.bytes_peak <= MEMORY_BASE + MEMORY_FACTOR * before.bytes,
                "memory is bounded by the files");
     if (rv == 0) {

@@ -461,7 +461,7 @@ static int step_append(struct wal_store *store)
     struct wal_record record = {
         .term = model->term,
         .voted_for = model->voted_for,
-        .commit_hint = wal_model_last(model),
+        .commit_hint = model->base_index, /* never truncated */
         .len = lens[wal_store_random(store, 8)],
     };
 
@@ -544,6 +544,47 @@ int wal_store_holds(const struct wal_store *store, craft_wal *wal, size_t from)
         }
     }
     return 0;
+}
+
+/* Whether it is the model's entry. */
+static int is_entry(const struct wal_model *model, const craft_entry *entry)
+{
+    const struct wal_model_entry *from;
+
+    if (entry->index <= model->gone || entry->index > wal_model_last(model)) {
+        return 0;
+    }
+    from = &model->entries[entry->index - model->gone - 1];
+    for (uint32_t j = 0; j < from->len; j++) {
+        if (entry->data_len != from->len ||
+            entry->data[j] != data_byte(from->seed, j)) {
+            return 0;
+        }
+    }
+    return entry->term == from->term && entry->data_len == from->len;
+}
+
+int wal_store_gives(const struct wal_store *store, craft_wal *wal,
+                    craft_index index)
+{
+    static uint8_t data[4 * ENTRY_LEN_MAX];
+    craft_entry entries[8];
+    craft_wal_batch batch = {.struct_size = sizeof batch,
+                             .entries = entries,
+                             .entries_max = 8,
+                             .data = data,
+                             .data_max = sizeof data};
+
+    if (craft_wal_read(wal, index, &batch) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < batch.entries_len; i++) {
+        if (entries[i].index != index + i ||
+            !is_entry(&store->model, &entries[i])) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 void wal_store_forget(struct wal_store *store)

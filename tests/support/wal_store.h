@@ -105,6 +105,10 @@ int wal_store_equal(struct wal_store *store);
 /* Whether another opening of the same files has the state after record `from`
  * or a later one. */
 int wal_store_holds(const struct wal_store *store, craft_wal *wal, size_t from);
+/* Whether another opening gives the model's entries from one on: 1 it does, 0
+ * another one, -1 not even the first. */
+int wal_store_gives(const struct wal_store *store, craft_wal *wal,
+                    craft_index index);
 /* Forget all states but the present one, which is synced. */
 void wal_store_forget(struct wal_store *store);
 

@@ -55,6 +55,11 @@ static void options_of_another_version_are_refused(void **state)
     store.options.flags = 0;
     store.options.visitor = &visitor;
     assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_INVALID);
+    visitor.struct_size = 8;
+    assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_INVALID);
+    visitor.struct_size = sizeof visitor;
+    visitor.reserved = 1;
+    assert_int_equal(wal_store_open(&store), CRAFT_WAL_ERR_INVALID);
     store.options.visitor = NULL;
     other.struct_size = 8;
     store.options.files = &other;

@@ -121,6 +121,8 @@ static void the_newest_snapshot_is_given_back(void **state)
                      CRAFT_WAL_ERR_INVALID);
     assert_int_equal(craft_wal_read_snapshot(store.wal, NULL),
                      CRAFT_WAL_ERR_INVALID);
+    assert_int_equal(craft_wal_read_snapshot(NULL, &snapshot),
+                     CRAFT_WAL_ERR_INVALID);
     wal_store_free(&store);
 }
 
@@ -232,6 +234,10 @@ static void a_record_that_says_nothing_of_its_snapshot_is_refused(void **state)
     assert_int_equal(craft_wal_append(store.wal, &record, 1, NULL),
                      CRAFT_WAL_ERR_INVALID);
     record.snapshot = &snapshot; /* a configuration of nothing */
+    assert_int_equal(craft_wal_append(store.wal, &record, 1, NULL),
+                     CRAFT_WAL_ERR_INVALID);
+    snapshot.configuration = (const uint8_t *)"";
+    snapshot.configuration_len = CRAFT_WAL_RECORD_BYTES_MAX + 1;
     assert_int_equal(craft_wal_append(store.wal, &record, 1, NULL),
                      CRAFT_WAL_ERR_INVALID);
     snapshot.configuration_len = 0;

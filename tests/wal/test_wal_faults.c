@@ -371,6 +371,58 @@ static void every_refused_allocation_is_survived(void **state)
     }
 }
 
+static int put_entries(struct wal_store *store)
+{
+    return wal_store_entries(store, 6, 2000);
+}
+
+static int put_snapshot(struct wal_store *store)
+{
+    return wal_store_snapshot(store, 3, 2, 7500);
+}
+
+static int put_entry(struct wal_store *store)
+{
+    return wal_store_entries(store, 1, 7000);
+}
+
+/* A record needs a buffer for itself, for its snapshot, for the first record of
+   a life, for the beginning of a segment: each is refused in turn. */
+static void a_record_without_memory_leaves_the_log_as_it_was(void **state)
+{
+    int (*const puts[])(struct wal_store *) = {put_entries,  put_snapshot,
+                                               put_entries,  put_entry,
+                                               put_snapshot, put_entries};
+    struct poor poor = {.left = 1000};
+    struct wal_store store;
+    int refused = 0;
+
+    (void)state;
+    wal_store_init(&store, 16384);
+    store.options.allocator.realloc = poor_realloc;
+    store.options.allocator.ctx = &poor;
+    assert_int_equal(wal_store_open(&store), 0);
+    assert_int_equal(wal_store_vote(&store, 1, 1), 0);
+    for (size_t i = 0; i < sizeof puts / sizeof puts[0]; i++) {
+        int rv;
+
+        assert_int_equal(wal_store_close(&store), 0);
+        assert_int_equal(wal_store_open(&store), 0);
+        for (poor.left = 0; (rv = puts[i](&store)) != 0; refused++) {
+            assert_int_equal(rv, CRAFT_WAL_ERR_NOMEM);
+            poor.left = 1000;
+            assert_true(wal_store_equal(&store));
+            poor.left = 1; /* one more than it had, at least */
+        }
+        poor.left = 1000;
+        assert_true(wal_store_equal(&store));
+    }
+    assert_in_range(refused, 6, 100);
+    assert_int_equal(wal_store_close(&store), 0);
+    assert_int_equal(poor.open, 0);
+    wal_store_free(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +434,7 @@ int main(void)
         cmocka_unit_test(votes_are_recorded_on_a_full_disk),
         cmocka_unit_test(short_and_interrupted_calls_are_made_whole),
         cmocka_unit_test(every_refused_allocation_is_survived),
+        cmocka_unit_test(a_record_without_memory_leaves_the_log_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,115 @@ static void no_entry_goes_beyond_the_last_number(void **state)
     assert_int_equal(state_out.last_index, CRAFT_NUMBER_MAX - 1);
 }
 
+static void a_configuration_is_not_longer_than_the_body(void **state)
+{
+    struct craft_wal_summary summary;
+    uint8_t body[128] = {0};
+
+    (void)state;
+    craft_store32(body + 32, 16);
+    assert_int_equal(summary_of(CRAFT_WAL_RECORD_SNAPSHOT, body,
+                                CRAFT_WAL_SNAPSHOT_LEN + 16, &summary),
+                     0);
+    assert_int_equal(summary.snapshot_len, CRAFT_WAL_SNAPSHOT_LEN + 16);
+    assert_int_equal(summary_of(CRAFT_WAL_RECORD_SNAPSHOT, body,
+                                CRAFT_WAL_SNAPSHOT_LEN + 8, &summary),
+                     CRAFT_WAL_ERR_DAMAGED);
+    assert_int_equal(summary_of(CRAFT_WAL_RECORD_SNAPSHOT, body,
+                                CRAFT_WAL_SNAPSHOT_LEN + 24, &summary),
+                     CRAFT_WAL_ERR_DAMAGED);
+    /* What is behind it keeps its place. */
+    assert_int_equal(
+        summary_of(CRAFT_WAL_RECORD_SNAPSHOT | CRAFT_WAL_RECORD_COMPACT, body,
+                   CRAFT_WAL_SNAPSHOT_LEN + 16, &summary),
+        CRAFT_WAL_ERR_DAMAGED);
+    craft_store32(body + 32, UINT32_MAX);
+    assert_int_equal(summary_of(CRAFT_WAL_RECORD_SNAPSHOT, body,
+                                CRAFT_WAL_SNAPSHOT_LEN + 16, &summary),
+                     CRAFT_WAL_ERR_DAMAGED);
+}
+
+static const struct craft_wal_state so_far = {.term = 7,
+                                              .voted_for = 2,
+                                              .commit_hint = 8,
+                                              .last_index = 12,
+                                              .last_term = 6,
+                                              .gone_index = 4,
+                                              .base_index = 9,
+                                              .base_term = 5};
+
+/* A segment begins with the state so far, in each of its numbers. */
+static void a_segment_begins_with_no_other_state(void **state)
+{
+    const uint32_t flags = CRAFT_WAL_RECORD_BEGIN | CRAFT_WAL_RECORD_SNAPSHOT;
+    struct craft_wal_state before = so_far;
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof so_far / sizeof(uint64_t); i++) {
+        struct craft_wal_summary summary = {.flags = flags, .begin = so_far};
+        int is_same = i == sizeof so_far / sizeof(uint64_t);
+        const char *wrong;
+
+        if (!is_same) {
+            ((uint64_t *)&summary.begin)[i]++;
+        }
+        wrong = craft_wal_state_step(&before, &summary, NULL);
+        assert_int_equal(wrong == NULL, is_same);
+        summary.flags |= CRAFT_WAL_RECORD_ENTRIES;
+        assert_non_null(craft_wal_state_step(&before, &summary, NULL));
+    }
+    assert_memory_equal(&before, &so_far, sizeof so_far);
+}
+
+static void what_is_left_of_a_log_begins_with_a_state(void **state)
+{
+    struct craft_wal_state first = {.term = 0};
+    struct craft_wal_summary summary = {.begin = so_far};
+
+    (void)state;
+    summary.flags = CRAFT_WAL_RECORD_SNAPSHOT;
+    assert_non_null(craft_wal_state_begin(&first, &summary));
+    summary.flags = CRAFT_WAL_RECORD_BEGIN | CRAFT_WAL_RECORD_LIFE;
+    assert_non_null(craft_wal_state_begin(&first, &summary));
+    summary.flags = CRAFT_WAL_RECORD_BEGIN | CRAFT_WAL_RECORD_SNAPSHOT;
+    assert_null(craft_wal_state_begin(&first, &summary));
+    assert_memory_equal(&first, &so_far, sizeof so_far);
+}
+
+static void a_snapshot_follows_the_one_before(void **state)
+{
+    static const struct {
+        craft_index index;
+        craft_term term;
+        int is_allowed;
+    } snapshots[] = {
+        {9, 5, 1},
+        {9, 6, 0}, /* two of one index */
+        {8, 5, 0},
+        {10, 4, 0}, /* of an older term */
+        {10, 6, 1},
+        {CRAFT_NUMBER_MAX, 6, 0},
+        {20, CRAFT_NUMBER_MAX, 0},
+        {20, 7, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof snapshots / sizeof snapshots[0]; i++) {
+        struct craft_wal_state after = so_far;
+        struct craft_wal_step step;
+        struct craft_wal_summary summary = {
+            .flags = CRAFT_WAL_RECORD_SNAPSHOT,
+            .begin = {.base_index = snapshots[i].index,
+                      .base_term = snapshots[i].term}};
+        const char *wrong = craft_wal_state_step(&after, &summary, &step);
+
+        assert_int_equal(wrong == NULL, snapshots[i].is_allowed);
+        if (wrong == NULL) {
+            assert_int_equal(step.restarted, snapshots[i].index > 12);
+        }
+    }
+}
+
 /* --------------------------------------------------------------- segments */
 
 /* A header with another size, and with the right check. */
@@ -235,6 +344,10 @@ int main(void)
         cmocka_unit_test(entries_without_their_bytes_are_refused),
         cmocka_unit_test(a_body_is_as_long_as_its_parts),
         cmocka_unit_test(no_entry_goes_beyond_the_last_number),
+        cmocka_unit_test(a_configuration_is_not_longer_than_the_body),
+        cmocka_unit_test(a_segment_begins_with_no_other_state),
+        cmocka_unit_test(what_is_left_of_a_log_begins_with_a_state),
+        cmocka_unit_test(a_snapshot_follows_the_one_before),
         cmocka_unit_test(a_segment_of_a_size_that_cannot_be_is_refused),
         cmocka_unit_test(a_segment_that_does_not_follow_is_refused),
         cmocka_unit_test(a_read_believes_no_record_either),

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -367,6 +368,166 @@ what_is_left_of_a_store_without_its_first_segment_is_nothing(void **state)
     wal_store_free(&store);
 }
 
+/* Change a byte of a segment that is not the last one, and look. */
+static void damage_and_look(struct wal_store *store, uint64_t sequence,
+                            size_t offset, struct look *seen)
+{
+    char name[40];
+    uint8_t *data;
+    size_t len;
+
+    (void)snprintf(name, sizeof name, "%016llx.wal",
+                   (unsigned long long)sequence);
+    data = memory_files_data(store->files, name, &len);
+    assert_non_null(data);
+    data[offset % len] ^= 64;
+    memory_files_settle(store->files);
+    assert_int_equal(look(store, CRAFT_WAL_SALVAGE, NULL, seen), 0);
+}
+
+/* Four segments with two entries of 300 bytes in each record, and a snapshot
+   that stands for the first three; closed. */
+static void fill_four(struct wal_store *store)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+
+    begin(store, 1);
+    assert_int_equal(wal_store_vote(store, 3, 2), 0);
+    assert_int_equal(wal_store_entries(store, 4, 10), 0);
+    assert_int_equal(wal_store_snapshot(store, 3, 0, 8), 0);
+    while (status.sequence < 4) {
+        assert_int_equal(wal_store_entries(store, 2, 300), 0);
+        assert_int_equal(wal_store_sync(store), 0);
+        assert_int_equal(craft_wal_status_get(store->wal, &status), 0);
+    }
+    assert_int_equal(wal_store_vote(store, 9, 1), 0);
+    assert_int_equal(wal_store_close(store), 0);
+}
+
+/* Each segment begins with all that there was before it, but the entries. */
+static void behind_damage_only_entries_are_lost(void **state)
+{
+    craft_restore restore = {.struct_size = sizeof restore};
+    craft_wal_status status = {.struct_size = sizeof status};
+    struct wal_store store;
+    struct look seen;
+    craft_index last;
+
+    (void)state;
+    fill_four(&store);
+    last = wal_model_last(&store.model);
+    damage_and_look(&store, 2, 1000, &seen);
+    assert_int_equal(seen.report.error, CRAFT_WAL_ERR_DAMAGED);
+    assert_int_equal(seen.report.flags, CRAFT_WAL_REPORT_RANGE);
+    assert_string_equal(seen.report.file, SEGMENT(2));
+    /* Of those in front of the damage only what a snapshot stands for is
+       certain: what is damaged may have truncated and replaced the others. */
+    assert_int_equal(seen.report.index, 4);
+    assert_in_range(seen.report.last_index, 8, last - 3);
+    assert_int_equal(craft_wal_read_state(seen.wal, &restore), 1);
+    assert_int_equal(restore.term, 9);
+    assert_int_equal(restore.voted_for, 1);
+    assert_int_equal(craft_wal_status_get(seen.wal, &status), 0);
+    assert_int_equal(status.first_index, 1);
+    assert_int_equal(status.last_index, last);
+    assert_int_equal(status.oldest_sequence, 1);
+    for (craft_index at = 1; at <= last; at++) {
+        int is_lost = at >= seen.report.index && at <= seen.report.last_index;
+
+        assert_int_equal(wal_store_gives(&store, seen.wal, at),
+                         is_lost ? -1 : 1);
+    }
+    assert_int_equal(craft_wal_close(seen.wal), 0);
+    wal_store_free(&store);
+}
+
+/* The vote of the last term may be what is gone. */
+static void damage_in_the_last_segment_has_no_range(void **state)
+{
+    struct wal_store store;
+    struct look seen;
+
+    (void)state;
+    fill_four(&store);
+    damage_and_look(&store, 4, 530, &seen);
+    assert_int_equal(seen.report.error, CRAFT_WAL_ERR_DAMAGED);
+    assert_int_equal(seen.report.flags, 0);
+    assert_int_equal(craft_wal_close(seen.wal), 0);
+    wal_store_free(&store);
+}
+
+static void two_damages_have_no_range(void **state)
+{
+    craft_wal_status status = {.struct_size = sizeof status};
+    struct wal_store store;
+    struct look seen;
+
+    (void)state;
+    fill_four(&store);
+    damage_and_look(&store, 3, 1000, &seen);
+    assert_int_equal(craft_wal_close(seen.wal), 0);
+    damage_and_look(&store, 1, 1700, &seen);
+    assert_string_equal(seen.report.file, SEGMENT(1));
+    assert_int_equal(seen.report.flags, 0);
+    assert_int_equal(craft_wal_status_get(seen.wal, &status), 0);
+    assert_int_equal(status.last_index + 1, seen.report.index);
+    assert_int_equal(craft_wal_close(seen.wal), 0);
+    wal_store_free(&store);
+}
+
+/* Whatever is said to be left is what was written, wherever the damage is. */
+static void what_is_left_of_a_damaged_store_is_right(void **state)
+{
+    uint64_t ranges = 0;
+    uint64_t nothing_lost = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        craft_wal_status status = {.struct_size = sizeof status};
+        craft_restore restore = {.struct_size = sizeof restore};
+        struct wal_store store;
+        struct look seen;
+        craft_index at;
+
+        begin(&store, seed);
+        for (uint64_t i = 0; i < 20 + seed % 100; i++) {
+            assert_int_equal(wal_store_step(&store), 0);
+        }
+        assert_int_equal(craft_wal_status_get(store.wal, &status), 0);
+        assert_int_equal(wal_store_close(&store), 0);
+        damage_and_look(&store,
+                        status.oldest_sequence +
+                            seed %
+                                (status.sequence - status.oldest_sequence + 1),
+                        512 + wal_store_random(&store, 3000), &seen);
+        if (!(seen.report.flags & CRAFT_WAL_REPORT_RANGE)) {
+            assert_int_equal(craft_wal_close(seen.wal), 0);
+            wal_store_free(&store);
+            continue;
+        }
+        assert_int_equal(craft_wal_read_state(seen.wal, &restore), 1);
+        assert_int_equal(restore.term, store.model.term);
+        assert_int_equal(restore.voted_for, store.model.voted_for);
+        assert_int_equal(craft_wal_status_get(seen.wal, &status), 0);
+        assert_int_equal(status.last_index, wal_model_last(&store.model));
+        assert_int_equal(status.snapshot_index, store.model.base_index);
+        for (at = store.model.gone + 1; at <= status.last_index; at++) {
+            int is_lost =
+                at >= seen.report.index && at <= seen.report.last_index;
+
+            assert_int_equal(wal_store_gives(&store, seen.wal, at),
+                             is_lost ? -1 : 1);
+        }
+        ranges++;
+        nothing_lost += seen.report.last_index < seen.report.index;
+        assert_int_equal(craft_wal_close(seen.wal), 0);
+        wal_store_free(&store);
+    }
+    print_message("%llu ranges, %llu without a loss\n",
+                  (unsigned long long)ranges, (unsigned long long)nothing_lost);
+    assert_true(nothing_lost > 5 && ranges - nothing_lost > 30);
+}
+
 /* --------------------------------------------------- while it is written */
 
 /* File calls of somebody who looks, at the n-th of which the writer runs. */
@@ -549,6 +710,10 @@ int main(void)
         cmocka_unit_test(a_damaged_store_is_read_up_to_the_damage_if_asked),
         cmocka_unit_test(
             what_is_left_of_a_store_without_its_first_segment_is_nothing),
+        cmocka_unit_test(behind_damage_only_entries_are_lost),
+        cmocka_unit_test(damage_in_the_last_segment_has_no_range),
+        cmocka_unit_test(two_damages_have_no_range),
+        cmocka_unit_test(what_is_left_of_a_damaged_store_is_right),
         cmocka_unit_test(what_a_writer_does_meanwhile_is_no_damage),
         cmocka_unit_test(a_batch_half_written_is_no_damage),
     };

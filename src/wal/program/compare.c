@@ -114,6 +114,7 @@ static int walk(struct reader *one, struct reader *other)
 
         if (reader_get(one, at, &left) != CRAFT_WAL_EXIT_FINE ||
             reader_get(other, at, &right) != CRAFT_WAL_EXIT_FINE) {
+            print_ends(one, other, first, at - 1);
             return CRAFT_WAL_EXIT_FAILED;
         }
         if (!same(left, right)) {

@@ -8,6 +8,24 @@
 
 /* ------------------------------------------------------------------- open */
 
+/* What damage took, when that is known. */
+static void print_range(const struct craft_wal_looked *looked)
+{
+    const craft_wal_report *report = &looked->report;
+
+    if (!(report->flags & CRAFT_WAL_REPORT_RANGE)) {
+        return;
+    }
+    if (report->last_index < report->index) {
+        (void)printf("%s: lost: no entry that is still in the log\n",
+                     looked->directory);
+    } else {
+        (void)printf("%s: lost: entries %" PRIu64 "..%" PRIu64
+                     ", nothing else\n",
+                     looked->directory, report->index, report->last_index);
+    }
+}
+
 int craft_wal_look_open(struct craft_wal_looked *looked, const char *directory,
                         const craft_wal_visitor *visitor)
 {
@@ -34,6 +52,7 @@ int craft_wal_look_open(struct craft_wal_looked *looked, const char *directory,
         (void)fprintf(stderr, "craft-wal: %s: %s\n", directory,
                       looked->report.text[0] != '\0' ? looked->report.text
                                                      : craft_wal_strerror(rv));
+        print_range(looked);
         return CRAFT_WAL_EXIT_FAILED;
     }
     return CRAFT_WAL_EXIT_FINE;
