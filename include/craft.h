@@ -160,7 +160,9 @@ enum craft_message_kind {
     CRAFT_MESSAGE_TIMEOUT_NOW = 7, /* campaign at once (thesis 3.10) */
     CRAFT_MESSAGE_READ = 8,        /* what may be read? (thesis 6.4) */
     CRAFT_MESSAGE_READ_REPLY = 9,  /* its answer */
-    CRAFT_MESSAGE_KIND_END = 10    /* one past the last kind */
+    CRAFT_MESSAGE_SNAPSHOT = 10,   /* a part of a state (thesis 5.1, 5.3) */
+    CRAFT_MESSAGE_SNAPSHOT_REPLY = 11,
+    CRAFT_MESSAGE_KIND_END = 12 /* one past the last kind */
 };
 
 enum craft_vote_flags {
@@ -223,6 +225,33 @@ typedef struct craft_read_reply {
     craft_index index; /* committed when it was asked */
 } craft_read_reply;
 
+/*
+ * The leader's snapshot, as craft_snapshot has it, and the bytes of its state
+ * from offset on. Without bytes it is an offer: the answer tells from where on
+ * they are wanted.
+ */
+typedef struct craft_snapshot_part {
+    craft_index index;
+    craft_term term;
+    uint64_t size;
+    uint64_t digest;
+    uint64_t offset;
+    const uint8_t *configuration; /* [configuration_len] */
+    size_t configuration_len;
+    const uint8_t *data; /* [data_len]; ends at or before size */
+    size_t data_len;
+} craft_snapshot_part;
+
+/* That snapshot is covered is told by an append reply. */
+typedef struct craft_snapshot_reply {
+    craft_index index; /* of which snapshot */
+    craft_term term;
+    uint64_t offset;  /* the bytes before it have arrived: the next wanted */
+    uint64_t written; /* of these, so many were written */
+    uint32_t gap;     /* 1: others than the next wanted have come */
+    uint32_t reserved;
+} craft_snapshot_reply;
+
 typedef struct craft_message {
     uint32_t struct_size;
     uint32_t kind;             /* enum craft_message_kind */
@@ -240,6 +269,8 @@ typedef struct craft_message {
         craft_timeout_now timeout_now;
         craft_read_request read;
         craft_read_reply read_reply;
+        craft_snapshot_part snapshot;
+        craft_snapshot_reply snapshot_reply;
     } as;
 } craft_message;
 
@@ -335,6 +366,41 @@ typedef struct craft_fetch {
     size_t bytes_max; /* of data; the first entry always fits */
 } craft_fetch;
 
+/* Bytes of a snapshot's state that a peer is to get. */
+typedef struct craft_snapshot_read {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t ticket;
+    const craft_snapshot *snapshot; /* the latest, or the one before it */
+    uint64_t offset;
+    size_t bytes_max; /* at least one, no more than this or than there are */
+} craft_snapshot_read;
+
+enum craft_snapshot_write_flags {
+    CRAFT_SNAPSHOT_WRITE_FIRST = 1u << 0, /* no bytes: it begins */
+    CRAFT_SNAPSHOT_WRITE_LAST = 1u << 1   /* with these bytes it is whole */
+};
+
+/* Bytes of a snapshot's state that have arrived from the leader. */
+typedef struct craft_snapshot_write {
+    uint32_t struct_size;
+    uint32_t flags; /* enum craft_snapshot_write_flags */
+    uint64_t ticket;
+    const craft_snapshot *snapshot; /* borrowed, with its configuration, until
+                                       the ticket ends */
+    uint64_t offset;
+    const uint8_t *data; /* [data_len], borrowed until the ticket ends */
+    size_t data_len;
+} craft_snapshot_write;
+
+/* What was read. */
+typedef struct craft_chunk {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const uint8_t *data; /* [data_len] */
+    size_t data_len;
+} craft_chunk;
+
 enum craft_event_kind {
     CRAFT_EVENT_ROLE = 0,          /* value: enum craft_role */
     CRAFT_EVENT_LEADER = 1,        /* id: the leader, 0 = none known */
@@ -346,7 +412,8 @@ enum craft_event_kind {
     CRAFT_EVENT_FETCH = 7,    /* value: enum craft_ending of the fetch */
     CRAFT_EVENT_TRANSFER = 8, /* id: to whom leadership is handed over */
     CRAFT_EVENT_TRANSFER_ENDED = 9, /* id: the same; value: enum craft_result */
-    CRAFT_EVENT_KIND_END = 10
+    CRAFT_EVENT_SNAPSHOT = 10, /* value: enum craft_ending of a failed part */
+    CRAFT_EVENT_KIND_END = 11
 };
 
 /*
@@ -364,12 +431,15 @@ typedef struct craft_event {
 } craft_event;
 
 enum craft_effect_kind {
-    CRAFT_EFFECT_SEND = 1,    /* message */
-    CRAFT_EFFECT_PERSIST = 2, /* persist */
-    CRAFT_EFFECT_FETCH = 3,   /* fetch */
-    CRAFT_EFFECT_APPLY = 4,   /* entries, entries_len */
-    CRAFT_EFFECT_DONE = 5,    /* token, result, index */
-    CRAFT_EFFECT_EVENT = 6    /* event */
+    CRAFT_EFFECT_SEND = 1,           /* message */
+    CRAFT_EFFECT_PERSIST = 2,        /* persist */
+    CRAFT_EFFECT_FETCH = 3,          /* fetch */
+    CRAFT_EFFECT_APPLY = 4,          /* entries, entries_len */
+    CRAFT_EFFECT_DONE = 5,           /* token, result, index */
+    CRAFT_EFFECT_EVENT = 6,          /* event */
+    CRAFT_EFFECT_SNAPSHOT_READ = 7,  /* snapshot_read */
+    CRAFT_EFFECT_SNAPSHOT_WRITE = 8, /* snapshot_write */
+    CRAFT_EFFECT_INSTALL = 9         /* snapshot */
 };
 
 /* One effect, as pulled; the pointers are borrowed until the next pull. */
@@ -386,6 +456,9 @@ typedef struct craft_effect {
     craft_index index;
     int32_t result;
     uint32_t reserved;
+    const craft_snapshot_read *snapshot_read;
+    const craft_snapshot_write *snapshot_write;
+    const craft_snapshot *snapshot; /* until craft_applied() */
 } craft_effect;
 
 /*
@@ -424,6 +497,30 @@ typedef struct craft_hooks {
 
     /* Optional. For logs and metrics; borrowed for this call. */
     void (*event)(void *host, const craft_event *event);
+
+    /*
+     * Optional: without it this server, as a leader, sends no snapshot. Read a
+     * part of a state; end it with craft_snapshot_read_done(). The struct is
+     * borrowed for this call, the snapshot until the ticket ends. Its state is
+     * to be kept while craft_status.sending_index names it.
+     */
+    void (*snapshot_read)(void *host, const craft_snapshot_read *read);
+
+    /*
+     * Optional, with install: without them snapshots are refused. Write a part
+     * of a state beside the one in use; end it with craft_snapshot_written().
+     * The struct is borrowed for this call. The first has no bytes: whatever
+     * is left of another transfer may go, or it may be resumed, if index,
+     * term, size and digest are the same and the digest is not 0.
+     */
+    void (*snapshot_write)(void *host, const craft_snapshot_write *write);
+
+    /*
+     * Optional, see above. The state machine becomes this snapshot, which was
+     * written whole and is noted by the store; no apply batch is open. End it
+     * with craft_applied() and its index. Borrowed until then.
+     */
+    void (*install)(void *host, const craft_snapshot *snapshot);
 } craft_hooks;
 
 /* ----------------------------------------------------------------- config */
@@ -508,6 +605,14 @@ typedef struct craft_config {
     uint32_t tokens_max;           /* proposals open at once, and reads, each
                                       [65536] */
     uint32_t persist_inflight_max; /* tickets open at once, 1 .. 64 [4] */
+    uint32_t snapshot_window;      /* parts of a snapshot sent and not written,
+                                      per peer, 1 .. 16 [4] */
+    size_t snapshot_chunk_bytes;   /* of one part; no more than
+                                      message_bytes_max counts [256 KiB] */
+    size_t snapshot_pin_bytes_max; /* of the log behind a snapshot that is being
+                                      sent, with overhead: so much is kept for
+                                      its receivers though a newer one stands
+                                      for it [64 MiB] */
     uint32_t lease_ms;             /* with CRAFT_CONFIG_LEASE, required [0]:
                                       about the least election timeout */
     uint32_t clock_drift_ppm;      /* likewise [0]: in a million nanoseconds,
@@ -591,8 +696,8 @@ CRAFT_API int craft_node_bootstrap(craft_node *node,
  * @return 0, or
  *   CRAFT_ERR_INVALID  a number out of range
  *   CRAFT_ERR_CORRUPT  a vote without a term, a snapshot of a later term or
- *                      with a configuration that does not decode, a state
- *                      machine behind its snapshot
+ *                      with a configuration that does not decode; without
+ *                      `install`, a state machine behind its snapshot
  *   CRAFT_ERR_NOMEM    node unchanged
  *   CRAFT_ERR_STATE    the node was started, restored or bootstrapped before
  * Effects: none. Since 0.1.
@@ -935,11 +1040,11 @@ CRAFT_API int craft_peer_unreachable(craft_node *node, craft_id id);
 CRAFT_API int craft_persisted(craft_node *node, uint64_t ticket, int ending);
 
 /**
- * The open apply batch ended.
+ * The open apply batch, or `install`, ended.
  *
- * @param index   the last entry applied; smaller than the batch's last: the
- *                rest is handed out again; all of it, when index is the one
- *                before the batch
+ * @param index   the snapshot's, or the last entry applied; smaller than the
+ *                batch's last: the rest is handed out again; all of it, when
+ *                index is the one before the batch
  * @param ending  CRAFT_ENDING_OK, or CRAFT_ENDING_ERROR: the node halts
  *
  * @return 0, or
@@ -968,6 +1073,45 @@ CRAFT_API int craft_applied(craft_node *node, craft_index index, int ending);
 CRAFT_API int craft_fetched(craft_node *node, uint64_t ticket,
                             const craft_entry *entries, size_t entries_len,
                             int ending);
+
+/**
+ * A part of a snapshot was read, for `snapshot_read`.
+ *
+ * @param chunk   struct_size set by the caller; copied; of 1 .. bytes_max
+ *                bytes; not looked at unless the ending is OK
+ * @param ending  CRAFT_ENDING_OK, or CRAFT_ENDING_ERROR: the latest snapshot
+ *                is tried, at the next heartbeat, with an event
+ *
+ * @return 0, or
+ *   CRAFT_ERR_TICKET   not open
+ *   CRAFT_ERR_INVALID  no bytes, or too many: the read stays open
+ *   CRAFT_ERR_NOMEM    the read stays open: end it again later
+ * Since 0.1.
+ */
+CRAFT_API int craft_snapshot_read_done(craft_node *node, uint64_t ticket,
+                                       const craft_chunk *chunk, int ending);
+
+/**
+ * A part of a snapshot was written, for `snapshot_write`.
+ *
+ * The last one (CRAFT_SNAPSHOT_WRITE_LAST) ends OK only when the whole state
+ * is durable and was found to have its digest: nothing else checks it before it
+ * takes the place of the state machine.
+ *
+ * @param offset  all bytes before it are written: that of the part and its
+ *                length; of the first, from where on the rest is wanted, which
+ *                may be `size`: a host that got the state by other ways needs
+ *                no part at all
+ * @param ending  CRAFT_ENDING_OK; others: this transfer has failed and begins
+ *                anew, with an event
+ *
+ * @return 0, or
+ *   CRAFT_ERR_TICKET   not open
+ *   CRAFT_ERR_INVALID  another offset: the write stays open
+ * Since 0.1.
+ */
+CRAFT_API int craft_snapshot_written(craft_node *node, uint64_t ticket,
+                                     uint64_t offset, int ending);
 
 /* --------------------------------------------------------------- delivery */
 
@@ -1039,6 +1183,8 @@ typedef struct craft_status {
                                  alone, if nothing happens; 0 = it does not */
     craft_index base_index;   /* entries up to here were compacted; 0 = none */
     craft_index snapshot_index; /* of the latest snapshot; 0 = none */
+    craft_index sending_index;  /* of the one that is sent to peers; 0 = none */
+    craft_index receiving_index; /* of the one that arrives; 0 = none */
 } craft_status;
 
 /**
@@ -1054,7 +1200,7 @@ enum craft_progress {
     CRAFT_PROGRESS_PROBE = 0,     /* one append per heartbeat or answer */
     CRAFT_PROGRESS_REPLICATE = 1, /* pipelined (thesis 10.2.2) */
     CRAFT_PROGRESS_SNAPSHOT = 2   /* lacks entries that were compacted: it is
-                                     to get a snapshot */
+                                     sent a snapshot */
 };
 
 typedef struct craft_peer_status {
@@ -1069,7 +1215,8 @@ typedef struct craft_peer_status {
     uint32_t inflight; /* messages sent and not acknowledged, at most */
     uint32_t
         priority; /* as it told last; 0 also while its disk takes nothing */
-    size_t inflight_bytes; /* the same in bytes */
+    size_t inflight_bytes;     /* the same in bytes */
+    uint64_t snapshot_written; /* bytes of the snapshot that it has written */
 } craft_peer_status;
 
 /**
@@ -1145,6 +1292,8 @@ enum craft_why {
     CRAFT_WHY_FETCH_FAILED = 27, /* that failed, a tick asks again: index */
     CRAFT_WHY_DISK_SILENT = 28,  /* this server's ended nothing for an election
                                     timeout: ticket */
+    CRAFT_WHY_INSTALL = 29,      /* the state machine is to become the snapshot
+                                    of index first */
 
     /* CRAFT_QUESTION_LEADER */
     CRAFT_WHY_LEADS = 101,            /* this server does */
@@ -1190,6 +1339,10 @@ enum craft_why {
     CRAFT_WHY_PEER_SILENT = 308,     /* nothing is heard of it, or its link
                                         broke: heartbeats alone, the next after
                                         ticks, until it answers; index */
+    CRAFT_WHY_SNAPSHOT = 309,        /* it lacks entries that were compacted and
+                                        is sent the snapshot of index: amount of
+                                        limit bytes are written; index 0: this
+                                        server sends none */
 
     /* CRAFT_QUESTION_READ */
     CRAFT_WHY_UNKNOWN_READ = 401, /* no such token: it ended, or never was */

@@ -76,8 +76,9 @@ static const char *check_commit(const struct craft_node *node)
     if (node->apply.index > node->persist.durable.match) {
         return "apply: not ahead of the own disk";
     }
-    if (node->apply.first != 0 && (node->apply.first != node->apply.index + 1 ||
-                                   node->apply.last > node->commit_index)) {
+    if (node->apply.first != 0 && !node->apply.is_snapshot &&
+        (node->apply.first != node->apply.index + 1 ||
+         node->apply.last > node->commit_index)) {
         return "apply: the open batch follows what is applied";
     }
     if (node->following.verified > node->log.last) {
@@ -94,8 +95,10 @@ static const char *check_snapshot(const struct craft_node *node)
         node->phase != CRAFT_PHASE_HALTED) {
         return NULL; /* also stopped before it was whole */
     }
-    if (node->log.base > latest->index || latest->index > node->apply.index) {
-        return "snapshot: base <= snapshot <= applied";
+    if (node->log.base > latest->index ||
+        (latest->index > node->apply.index && node->apply.first != 0 &&
+         !node->apply.is_snapshot)) {
+        return "snapshot: base <= snapshot <= applied, or it is installed";
     }
     if (latest->index > 0 &&
         latest->term != craft_log_term(&node->log, latest->index)) {
@@ -103,6 +106,30 @@ static const char *check_snapshot(const struct craft_node *node)
     }
     if (node->snapshot.compact_to > latest->index) {
         return "snapshot: it stands for all that goes";
+    }
+    return NULL;
+}
+
+static const char *check_parts(const struct craft_node *node)
+{
+    const struct craft_receiving *receiving = &node->receiving;
+    uint64_t arrived = receiving->written;
+
+    for (uint32_t i = 0; i < receiving->len; i++) {
+        arrived +=
+            receiving->arrived[(receiving->first + i) % CRAFT_ARRIVED_MAX].len;
+    }
+    if (arrived != receiving->received ||
+        receiving->received > receiving->incoming.size) {
+        return "receiving: what has arrived is in a row";
+    }
+    if (receiving->complete &&
+        (receiving->written != receiving->incoming.size ||
+         receiving->ticket != 0)) {
+        return "receiving: what is complete is written";
+    }
+    if (node->sending.index != 0 && node->standing.role != CRAFT_ROLE_LEADER) {
+        return "sending: only a leader sends a snapshot";
     }
     return NULL;
 }
@@ -208,9 +235,9 @@ static const char *check_delivery(const struct craft_node *node)
 const char *craft_check(const craft_node *node)
 {
     static const char *(*const checks[])(const struct craft_node *node) = {
-        check_persist,  check_peers,         check_commit,
-        check_standing, check_configuration, check_tokens,
-        check_reads,    check_delivery,      check_snapshot,
+        check_persist,       check_peers,  check_commit, check_standing,
+        check_configuration, check_tokens, check_reads,  check_delivery,
+        check_snapshot,      check_parts,
     };
     const char *broken;
 

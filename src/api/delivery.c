@@ -72,6 +72,21 @@ static void pull_fetch(void *host, const craft_fetch *fetch)
     pull_begin(host, CRAFT_EFFECT_FETCH)->fetch = fetch;
 }
 
+static void pull_snapshot_read(void *host, const craft_snapshot_read *read)
+{
+    pull_begin(host, CRAFT_EFFECT_SNAPSHOT_READ)->snapshot_read = read;
+}
+
+static void pull_snapshot_write(void *host, const craft_snapshot_write *write)
+{
+    pull_begin(host, CRAFT_EFFECT_SNAPSHOT_WRITE)->snapshot_write = write;
+}
+
+static void pull_install(void *host, const craft_snapshot *snapshot)
+{
+    pull_begin(host, CRAFT_EFFECT_INSTALL)->snapshot = snapshot;
+}
+
 static void pull_done(void *host, uint64_t token, int result, craft_index index)
 {
     craft_effect *effect = pull_begin(host, CRAFT_EFFECT_DONE);
@@ -97,6 +112,9 @@ CRAFT_INTERNAL void craft_delivery_init(struct craft_node *node,
         .fetch = pull_fetch,
         .done = pull_done,
         .event = pull_event,
+        .snapshot_read = pull_snapshot_read,
+        .snapshot_write = pull_snapshot_write,
+        .install = pull_install,
     };
 
     node->delivery.pull = hooks == NULL;

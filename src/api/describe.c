@@ -52,8 +52,8 @@ static const char *const role_names[] = {"follower", "candidate", "leader",
                                          "pre_candidate"};
 
 static const char *const event_names[] = {
-    "role",    "leader",  "term",  "configuration", "peer",
-    "storage", "refused", "fetch", "transfer",      "transfer_ended",
+    "role",    "leader", "term",     "configuration",  "peer",     "storage",
+    "refused", "fetch",  "transfer", "transfer_ended", "snapshot",
 };
 
 #define DATA_SHOWN 24u
@@ -93,6 +93,41 @@ static void describe_entries(struct line *line, const craft_entry *entries,
         }
     }
     line_add(line, "]");
+}
+
+static void describe_part(struct line *line, const craft_snapshot_part *part,
+                          craft_term term)
+{
+    line_add(line,
+             "snapshot t%" PRIu64 " %" PRIu64 "@%" PRIu64 " size=%" PRIu64,
+             term, part->index, part->term, part->size);
+    if (part->data_len == 0) {
+        line_add(line, " offered");
+        return;
+    }
+    line_add(line, " offset=%" PRIu64 " len=%zu", part->offset, part->data_len);
+}
+
+static void describe_part_reply(struct line *line,
+                                const craft_snapshot_reply *reply,
+                                craft_term term)
+{
+    line_add(line,
+             "snapshot_reply t%" PRIu64 " %" PRIu64 "@%" PRIu64
+             " offset=%" PRIu64 " written=%" PRIu64 "%s",
+             term, reply->index, reply->term, reply->offset, reply->written,
+             reply->gap != 0 ? " gap" : "");
+}
+
+static void describe_snapshot(struct line *line, const craft_message *message)
+{
+    if (message->kind == CRAFT_MESSAGE_SNAPSHOT) {
+        describe_part(line, &message->as.snapshot, message->term);
+    } else if (message->kind == CRAFT_MESSAGE_SNAPSHOT_REPLY) {
+        describe_part_reply(line, &message->as.snapshot_reply, message->term);
+    } else {
+        line_add(line, "kind %" PRIu32, message->kind);
+    }
 }
 
 static void describe_payload(struct line *line, const craft_message *message)
@@ -159,7 +194,7 @@ static void describe_payload(struct line *line, const craft_message *message)
         }
         break;
     default:
-        line_add(line, "kind %" PRIu32, message->kind);
+        describe_snapshot(line, message);
         break;
     }
 }
@@ -239,6 +274,17 @@ static const char *result_name(int32_t result)
     return name_of(names, NAMES_LEN(names), (uint32_t)result);
 }
 
+static void describe_write(struct line *line, const craft_snapshot_write *write)
+{
+    line_add(line,
+             "snapshot_write #%" PRIu64 " %" PRIu64 "@%" PRIu64
+             " offset=%" PRIu64 " len=%zu%s%s",
+             write->ticket, write->snapshot->index, write->snapshot->term,
+             write->offset, write->data_len,
+             (write->flags & CRAFT_SNAPSHOT_WRITE_FIRST) != 0 ? " first" : "",
+             (write->flags & CRAFT_SNAPSHOT_WRITE_LAST) != 0 ? " last" : "");
+}
+
 size_t craft_describe_effect(const craft_effect *effect, char *text,
                              size_t size)
 {
@@ -268,6 +314,23 @@ size_t craft_describe_effect(const craft_effect *effect, char *text,
         break;
     case CRAFT_EFFECT_EVENT:
         describe_event_line(&line, effect->event);
+        break;
+    case CRAFT_EFFECT_SNAPSHOT_READ:
+        line_add(&line,
+                 "snapshot_read #%" PRIu64 " %" PRIu64 "@%" PRIu64
+                 " offset=%" PRIu64 " max %zu",
+                 effect->snapshot_read->ticket,
+                 effect->snapshot_read->snapshot->index,
+                 effect->snapshot_read->snapshot->term,
+                 effect->snapshot_read->offset,
+                 effect->snapshot_read->bytes_max);
+        break;
+    case CRAFT_EFFECT_SNAPSHOT_WRITE:
+        describe_write(&line, effect->snapshot_write);
+        break;
+    case CRAFT_EFFECT_INSTALL:
+        line_add(&line, "install %" PRIu64 "@%" PRIu64, effect->snapshot->index,
+                 effect->snapshot->term);
         break;
     default:
         line_add(&line, "effect %" PRIu32, effect->kind);

@@ -132,6 +132,10 @@ static uint32_t why_no_campaign(const struct craft_node *node,
             out->ticket = node->persist.oldest;
             return CRAFT_WHY_DISK_SILENT;
         }
+        if (craft_install_due(node)) {
+            out->index = node->snapshot.latest.index;
+            return CRAFT_WHY_INSTALL;
+        }
         return CRAFT_WHY_NUMBERS_END;
     default:
         return CRAFT_WHY_OTHER;

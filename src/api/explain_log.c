@@ -131,6 +131,15 @@ static uint32_t why_not_sent(const struct craft_node *node, uint32_t slot,
         out->ticks = craft_replicate_due(node);
         return CRAFT_WHY_UP_TO_DATE;
     }
+    if (peer->progress == CRAFT_PROGRESS_SNAPSHOT) {
+        const craft_snapshot *snapshot =
+            craft_snapshot_kept(node, node->sending.index);
+
+        out->index = node->sending.index;
+        out->amount = peer->part_known ? peer->part_written : 0;
+        out->limit = snapshot != NULL ? snapshot->size : 0;
+        return CRAFT_WHY_SNAPSHOT;
+    }
     if (peer->next_index < node->log.first &&
         (node->peers.want_fetch >> slot & 1u) != 0) {
         return craft_explain_fetch(node, CRAFT_FETCH_PEERS, peer->next_index,

@@ -84,6 +84,11 @@ static uint32_t why_not_applied(const struct craft_node *node,
     if (reading->index <= node->apply.index) {
         return CRAFT_WHY_DELIVERY;
     }
+    if (craft_install_due(node) || node->receiving.complete) {
+        out->index = node->receiving.complete ? node->receiving.incoming.index
+                                              : node->snapshot.latest.index;
+        return CRAFT_WHY_INSTALL;
+    }
     out->index = reading->index;
     if (node->apply.first != 0) {
         out->reached = node->apply.index;

@@ -10,6 +10,7 @@
 #include "core/propose.h"
 #include "core/read.h"
 #include "core/replicate.h"
+#include "core/sending.h"
 #include "core/transfer.h"
 
 int craft_tick(craft_node *node, uint32_t ticks)
@@ -21,6 +22,7 @@ int craft_tick(craft_node *node, uint32_t ticks)
     }
     if (node->standing.role == CRAFT_ROLE_LEADER) {
         craft_replicate_elapse(node, ticks);
+        craft_sending_elapse(node, ticks);
     } else {
         craft_elect_elapse(node, ticks);
         if (craft_elect_tick(node)) {

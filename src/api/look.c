@@ -62,6 +62,8 @@ int craft_node_status(const craft_node *node, craft_status *status_out)
     status.leader = node->standing.leader;
     status.base_index = node->log.base;
     status.snapshot_index = node->snapshot.latest.index;
+    status.sending_index = node->sending.index;
+    status.receiving_index = node->receiving.incoming.index;
     status.first_index = node->log.first;
     status.last_index = node->log.last;
     status.last_term = node->log.last_term;
@@ -106,6 +108,8 @@ int craft_node_peer(const craft_node *node, uint32_t position,
     status.inflight = craft_peer_inflight(peer);
     status.priority = peer->priority;
     status.inflight_bytes = (size_t)craft_peer_inflight_bytes(peer);
+    status.snapshot_written =
+        peer->progress == CRAFT_PROGRESS_SNAPSHOT ? peer->part_written : 0;
     return craft_copy_out(peer_out, &status, (uint32_t)sizeof status,
                           peer_out->struct_size);
 }

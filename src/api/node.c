@@ -8,6 +8,8 @@
 #include "core/persist.h"
 #include "core/propose.h"
 #include "core/read.h"
+#include "core/receiving.h"
+#include "core/sending.h"
 #include "core/snapshot.h"
 #include "core/transfer.h"
 
@@ -40,6 +42,9 @@ void craft_config_init(craft_config *config, size_t struct_size)
     defaults.log_cache_bytes_max = 4 * MIB;
     defaults.tokens_max = 65536;
     defaults.persist_inflight_max = 4;
+    defaults.snapshot_window = 4;
+    defaults.snapshot_chunk_bytes = 256 * KIB;
+    defaults.snapshot_pin_bytes_max = 64 * MIB;
     memcpy(config, &defaults,
            struct_size < sizeof defaults ? struct_size : sizeof defaults);
 }
@@ -79,7 +84,9 @@ static bool config_good(const craft_config *config)
            config->members_max <= CRAFT_MEMBERS_MAX && config->tokens_max > 0 &&
            config->tokens_max <= TOKENS_LIMIT &&
            config->persist_inflight_max > 0 &&
-           config->persist_inflight_max <= 64 && lease_good(config) &&
+           config->persist_inflight_max <= 64 && config->snapshot_window > 0 &&
+           config->snapshot_window <= CRAFT_ARRIVED_MAX &&
+           config->snapshot_chunk_bytes > 0 && lease_good(config) &&
            priority_good(config);
 }
 
@@ -136,6 +143,8 @@ static void node_init(struct craft_node *node, const craft_config *config,
     craft_random_init(&node->random, config->seed, config->id);
     craft_elect_redraw(node);
     craft_read_init(node);
+    node->sending.next_ticket = 1;
+    node->receiving.next_ticket = 1;
     craft_lease_init(node);
     node->out.message.struct_size = (uint32_t)sizeof(craft_message);
     node->out.message.group = config->group;
@@ -183,6 +192,8 @@ CRAFT_INTERNAL void craft_node_destroy(struct craft_node *node)
     craft_read_free(node);
     craft_fetch_free(node);
     craft_snapshot_free(node);
+    craft_sending_free(node);
+    craft_receiving_free(node);
     if (node->health.levels != NULL) {
         craft_memory_free(&allocator, node->health.levels,
                           CRAFT_EVENT_KIND_END * sizeof *node->health.levels);
@@ -320,7 +331,8 @@ int craft_node_restore(craft_node *node, const craft_restore *restore)
     }
     applied = restored_applied(restore);
     if ((restore->term == 0 && restore->voted_for != 0) ||
-        (restore->snapshot != NULL && applied < restore->snapshot->index)) {
+        (restore->snapshot != NULL && applied < restore->snapshot->index &&
+         node->hooks.install == NULL)) {
         return CRAFT_ERR_CORRUPT;
     }
     node->standing.term = restore->term;
@@ -335,6 +347,9 @@ int craft_node_restore(craft_node *node, const craft_restore *restore)
     craft_elect_restored(node, restore->voted_for);
     node->commit_index =
         restore->commit_hint > applied ? restore->commit_hint : applied;
+    if (node->commit_index < node->snapshot.latest.index) {
+        node->commit_index = node->snapshot.latest.index;
+    }
     craft_apply_restored(node, applied);
     node->phase = CRAFT_PHASE_RESTORING;
     return 0;

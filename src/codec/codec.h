@@ -75,6 +75,21 @@ enum codec_offset {
     CODEC_AT_READ_REPLY_INDEX = 64,
     CODEC_READ_REPLY_LEN = 72,
 
+    CODEC_AT_SNAPSHOT_INDEX = 56,
+    CODEC_AT_SNAPSHOT_TERM = 64,
+    CODEC_AT_SNAPSHOT_SIZE = 72,
+    CODEC_AT_SNAPSHOT_DIGEST = 80,
+    CODEC_AT_SNAPSHOT_OFFSET = 88,
+    CODEC_AT_SNAPSHOT_CONFIGURATION_LEN = 96, /* u32, then u32 data_len */
+    CODEC_SNAPSHOT_LEN = 104,   /* then the configuration, then the data */
+
+    CODEC_AT_SNAPSHOT_REPLY_INDEX = 56,
+    CODEC_AT_SNAPSHOT_REPLY_TERM = 64,
+    CODEC_AT_SNAPSHOT_REPLY_OFFSET = 72,
+    CODEC_AT_SNAPSHOT_REPLY_WRITTEN = 80,
+    CODEC_AT_SNAPSHOT_REPLY_GAP = 88,   /* u32, then u32 zero */
+    CODEC_SNAPSHOT_REPLY_LEN = 96,
+
     /* an entry in the body of an append, from its own beginning */
     CODEC_AT_ENTRY_TERM = 0,
     CODEC_AT_ENTRY_KIND = 8,        /* u32, then u32 data_len */
@@ -97,6 +112,14 @@ CRAFT_INTERNAL int craft_codec_is_sound(const craft_message *message);
 static inline uint64_t codec_padded_len(uint32_t data_len)
 {
     return ((uint64_t)data_len + 7u) & ~(uint64_t)7u;
+}
+
+/* The body of a part of a snapshot. */
+static inline uint64_t codec_snapshot_body(size_t configuration_len,
+                                           size_t data_len)
+{
+    return codec_padded_len((uint32_t)configuration_len) +
+           codec_padded_len((uint32_t)data_len);
 }
 
 /* Known kinds are consecutive, so one comparison tells. */

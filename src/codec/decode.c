@@ -34,8 +34,9 @@ static int codec_open(const uint8_t *data, size_t data_len)
         fixed_len > data_len || body_len != data_len - fixed_len) {
         return CRAFT_ERR_FORMAT;
     }
-    /* Only an append has a body. */
-    if (body_len != 0 && kind != CRAFT_MESSAGE_APPEND) {
+    /* Only these have a body. */
+    if (body_len != 0 && kind != CRAFT_MESSAGE_APPEND &&
+        kind != CRAFT_MESSAGE_SNAPSHOT) {
         return CRAFT_ERR_FORMAT;
     }
     return CRAFT_OK;
@@ -120,9 +121,54 @@ static int codec_get_append_reply(craft_append_reply *reply,
                          data + CODEC_AT_APPEND_REPLY_PRIORITY);
 }
 
+/* Bytes of the body, whose padding is zero. */
+static int codec_padding_is_zero(const uint8_t *data, size_t len)
+{
+    uint32_t used = (uint32_t)(len % 8u);
+
+    return used == 0 || craft_load64(data + (len - used)) >> (8u * used) == 0;
+}
+
+/* The configuration and the bytes of the state fill the body exactly. */
+static int codec_get_snapshot(craft_snapshot_part *part, const uint8_t *data,
+                              const uint8_t *body, size_t body_len)
+{
+    uint64_t word = craft_load64(data + CODEC_AT_SNAPSHOT_CONFIGURATION_LEN);
+
+    part->index = craft_load64(data + CODEC_AT_SNAPSHOT_INDEX);
+    part->term = craft_load64(data + CODEC_AT_SNAPSHOT_TERM);
+    part->size = craft_load64(data + CODEC_AT_SNAPSHOT_SIZE);
+    part->digest = craft_load64(data + CODEC_AT_SNAPSHOT_DIGEST);
+    part->offset = craft_load64(data + CODEC_AT_SNAPSHOT_OFFSET);
+    part->configuration_len = (uint32_t)word;
+    part->data_len = (size_t)(word >> 32);
+    if (codec_snapshot_body(part->configuration_len, part->data_len) !=
+        body_len) {
+        return CRAFT_ERR_FORMAT;
+    }
+    part->configuration = body;
+    body += codec_padded_len((uint32_t)part->configuration_len);
+    part->data = part->data_len > 0 ? body : NULL;
+    return codec_padding_is_zero(part->configuration,
+                                 part->configuration_len) &&
+                   codec_padding_is_zero(body, part->data_len)
+               ? CRAFT_OK
+               : CRAFT_ERR_FORMAT;
+}
+
+static int codec_get_snapshot_reply(craft_snapshot_reply *reply,
+                                    const uint8_t *data)
+{
+    reply->index = craft_load64(data + CODEC_AT_SNAPSHOT_REPLY_INDEX);
+    reply->term = craft_load64(data + CODEC_AT_SNAPSHOT_REPLY_TERM);
+    reply->offset = craft_load64(data + CODEC_AT_SNAPSHOT_REPLY_OFFSET);
+    reply->written = craft_load64(data + CODEC_AT_SNAPSHOT_REPLY_WRITTEN);
+    return codec_get_u32(&reply->gap, data + CODEC_AT_SNAPSHOT_REPLY_GAP);
+}
+
 /* All but the entries, of bytes that codec_open() has accepted. */
 static int codec_get_fixed(craft_message *message, const uint8_t *data,
-                           size_t body_len)
+                           size_t data_len, size_t body_len)
 {
     int rv;
 
@@ -149,6 +195,13 @@ static int codec_get_fixed(craft_message *message, const uint8_t *data,
         break;
     case CRAFT_MESSAGE_APPEND:
         rv = codec_get_append(&message->as.append, data, body_len);
+        break;
+    case CRAFT_MESSAGE_SNAPSHOT:
+        rv = codec_get_snapshot(&message->as.snapshot, data,
+                                data + (data_len - body_len), body_len);
+        break;
+    case CRAFT_MESSAGE_SNAPSHOT_REPLY:
+        rv = codec_get_snapshot_reply(&message->as.snapshot_reply, data);
         break;
     default:
         rv = codec_get_append_reply(&message->as.append_reply, data);
@@ -237,7 +290,7 @@ int craft_message_decode(craft_message *message_out, craft_entry *entries,
     /* The whole union, so that no field of another kind is left open. */
     memset(&message, 0, sizeof message);
     body_len = craft_load32(data + CODEC_AT_BODY_LEN);
-    rv = codec_get_fixed(&message, data, body_len);
+    rv = codec_get_fixed(&message, data, data_len, body_len);
     if (rv != CRAFT_OK) {
         return rv;
     }

@@ -16,6 +16,8 @@ static size_t codec_struct_size_min(uint32_t kind)
         [CRAFT_MESSAGE_READ_REPLY] = sizeof(craft_read_reply),
         [CRAFT_MESSAGE_PRE_VOTE] = sizeof(craft_vote),
         [CRAFT_MESSAGE_PRE_VOTE_REPLY] = sizeof(craft_vote_reply),
+        [CRAFT_MESSAGE_SNAPSHOT] = sizeof(craft_snapshot_part),
+        [CRAFT_MESSAGE_SNAPSHOT_REPLY] = sizeof(craft_snapshot_reply),
     };
 
     CRAFT_ASSERT(kind < CRAFT_MESSAGE_KIND_END);
@@ -72,6 +74,9 @@ static uint32_t codec_measure(const craft_message *message, uint32_t *body_len)
     }
     if (message->kind == CRAFT_MESSAGE_APPEND) {
         body = codec_measure_entries(&message->as.append, message->term);
+    } else if (message->kind == CRAFT_MESSAGE_SNAPSHOT) {
+        body = codec_snapshot_body(message->as.snapshot.configuration_len,
+                                   message->as.snapshot.data_len);
     }
     if (body > CODEC_MESSAGE_LEN_MAX - fixed) {
         return 0;
@@ -168,6 +173,43 @@ static void codec_put_append_reply(uint8_t *data,
     craft_store64(data + CODEC_AT_APPEND_REPLY_PRIORITY, reply->priority);
 }
 
+static void codec_put_bytes(uint8_t *data, const uint8_t *bytes, size_t len)
+{
+    size_t padded = (size_t)codec_padded_len((uint32_t)len);
+
+    if (len > 0) {
+        craft_store64(data + padded - 8, 0);
+        memcpy(data, bytes, len);
+    }
+}
+
+static void codec_put_snapshot(uint8_t *data, const craft_snapshot_part *part)
+{
+    uint32_t blob_len = (uint32_t)part->configuration_len;
+
+    craft_store64(data + CODEC_AT_SNAPSHOT_INDEX, part->index);
+    craft_store64(data + CODEC_AT_SNAPSHOT_TERM, part->term);
+    craft_store64(data + CODEC_AT_SNAPSHOT_SIZE, part->size);
+    craft_store64(data + CODEC_AT_SNAPSHOT_DIGEST, part->digest);
+    craft_store64(data + CODEC_AT_SNAPSHOT_OFFSET, part->offset);
+    craft_store64(data + CODEC_AT_SNAPSHOT_CONFIGURATION_LEN,
+                  blob_len | (uint64_t)part->data_len << 32);
+    data += CODEC_SNAPSHOT_LEN;
+    codec_put_bytes(data, part->configuration, blob_len);
+    codec_put_bytes(data + codec_padded_len(blob_len), part->data,
+                    part->data_len);
+}
+
+static void codec_put_snapshot_reply(uint8_t *data,
+                                     const craft_snapshot_reply *reply)
+{
+    craft_store64(data + CODEC_AT_SNAPSHOT_REPLY_INDEX, reply->index);
+    craft_store64(data + CODEC_AT_SNAPSHOT_REPLY_TERM, reply->term);
+    craft_store64(data + CODEC_AT_SNAPSHOT_REPLY_OFFSET, reply->offset);
+    craft_store64(data + CODEC_AT_SNAPSHOT_REPLY_WRITTEN, reply->written);
+    craft_store64(data + CODEC_AT_SNAPSHOT_REPLY_GAP, reply->gap);
+}
+
 size_t craft_message_encoded_len(const craft_message *message)
 {
     uint32_t body_len;
@@ -207,6 +249,12 @@ int craft_message_encode(const craft_message *message, uint8_t *data,
         break;
     case CRAFT_MESSAGE_APPEND:
         codec_put_append(data, &message->as.append);
+        break;
+    case CRAFT_MESSAGE_SNAPSHOT:
+        codec_put_snapshot(data, &message->as.snapshot);
+        break;
+    case CRAFT_MESSAGE_SNAPSHOT_REPLY:
+        codec_put_snapshot_reply(data, &message->as.snapshot_reply);
         break;
     default:
         codec_put_append_reply(data, &message->as.append_reply);

@@ -24,6 +24,10 @@ CRAFT_INTERNAL uint32_t craft_codec_fixed_len(uint32_t kind)
         return CODEC_APPEND_LEN;
     case CRAFT_MESSAGE_APPEND_REPLY:
         return CODEC_APPEND_REPLY_LEN;
+    case CRAFT_MESSAGE_SNAPSHOT:
+        return CODEC_SNAPSHOT_LEN;
+    case CRAFT_MESSAGE_SNAPSHOT_REPLY:
+        return CODEC_SNAPSHOT_REPLY_LEN;
     default:
         return 0;
     }
@@ -91,6 +95,31 @@ static int codec_append_reply_is_sound(const craft_message *message)
                                 message->term);
 }
 
+static int codec_snapshot_is_sound(const craft_message *message)
+{
+    const craft_snapshot_part *part = &message->as.snapshot;
+
+    return part->index != 0 && part->index < CRAFT_NUMBER_MAX - 1 &&
+           codec_place_is_sound(part->index, part->term, message->term) &&
+           part->size < CRAFT_NUMBER_MAX && part->offset <= part->size &&
+           part->data_len <= part->size - part->offset &&
+           part->data_len <= CODEC_MESSAGE_LEN_MAX &&
+           part->configuration_len != 0 &&
+           part->configuration_len <= CODEC_MESSAGE_LEN_MAX &&
+           part->configuration != NULL &&
+           (part->data != NULL || part->data_len == 0);
+}
+
+static int codec_snapshot_reply_is_sound(const craft_message *message)
+{
+    const craft_snapshot_reply *reply = &message->as.snapshot_reply;
+
+    return reply->index != 0 &&
+           codec_place_is_sound(reply->index, reply->term, message->term) &&
+           reply->offset < CRAFT_NUMBER_MAX &&
+           reply->written <= reply->offset && reply->gap <= 1;
+}
+
 CRAFT_INTERNAL int craft_codec_is_sound(const craft_message *message)
 {
     CRAFT_ASSERT(craft_codec_fixed_len(message->kind) != 0);
@@ -119,6 +148,10 @@ CRAFT_INTERNAL int craft_codec_is_sound(const craft_message *message)
         return codec_timeout_now_is_sound(message);
     case CRAFT_MESSAGE_APPEND:
         return codec_append_is_sound(message);
+    case CRAFT_MESSAGE_SNAPSHOT:
+        return codec_snapshot_is_sound(message);
+    case CRAFT_MESSAGE_SNAPSHOT_REPLY:
+        return codec_snapshot_reply_is_sound(message);
     default:
         return codec_append_reply_is_sound(message);
     }

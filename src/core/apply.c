@@ -44,7 +44,7 @@ CRAFT_INTERNAL craft_index craft_apply_missing(const struct craft_node *node)
     craft_index last;
 
     if (node->apply.first != 0 || next > apply_limit(node) ||
-        apply_entry(node, next, &last) != NULL) {
+        craft_install_due(node) || apply_entry(node, next, &last) != NULL) {
         return 0;
     }
     return next;
@@ -57,10 +57,15 @@ CRAFT_INTERNAL int craft_apply_ended(struct craft_node *node, craft_index index)
     if (apply->first == 0) {
         return CRAFT_ERR_TICKET;
     }
-    if (index + 1 < apply->first || index > apply->last) {
+    if (index > apply->last ||
+        index + (apply->is_snapshot ? 0u : 1u) < apply->first) {
         return CRAFT_ERR_INVALID;
     }
     apply->first = 0;
+    apply->is_snapshot = false;
+    if (CRAFT_UNLIKELY(node->receiving.complete)) {
+        craft_changed(node, CRAFT_FACT_RECEIVED);
+    }
     apply_advance(node, index);
     /* Also what is committed and not durable here yet: it has to be noted
      * that the rest of it follows when a write ends. */
@@ -135,6 +140,26 @@ static size_t apply_len(const struct craft_node *node,
     return len;
 }
 
+CRAFT_INTERNAL bool craft_apply_derive_install(struct craft_node *node)
+{
+    craft_index index = node->snapshot.latest.index;
+
+    CRAFT_ASSERT(craft_install_due(node));
+    node->due &= ~(uint32_t)CRAFT_DERIVE_APPLY; /* an ending looks again */
+    if (node->apply.first != 0) {
+        return false;
+    }
+    if (node->persist.durable.snapshot != index) {
+        craft_when_durable(node, CRAFT_DERIVE_APPLY);
+        return false;
+    }
+    node->apply.first = index;
+    node->apply.last = index;
+    node->apply.is_snapshot = true;
+    node->apply.era = node->log.era;
+    return true;
+}
+
 CRAFT_INTERNAL bool craft_apply_derive(struct craft_node *node)
 {
     craft_index limit = apply_limit(node);
@@ -147,8 +172,9 @@ CRAFT_INTERNAL bool craft_apply_derive(struct craft_node *node)
     if (limit < node->commit_index) {
         craft_when_durable(node, CRAFT_DERIVE_APPLY);
     }
-    if (node->apply.index >= limit || node->apply.first != 0) {
-        return false;
+    if (node->apply.index >= limit || node->apply.first != 0 ||
+        CRAFT_UNLIKELY(node->receiving.complete)) {
+        return false; /* or a snapshot is about to take over */
     }
     entries = apply_next(node, limit, &last);
     if (entries == NULL) {

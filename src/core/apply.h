@@ -22,6 +22,10 @@ CRAFT_INTERNAL int craft_apply_ended(struct craft_node *node,
 /* The first entry to apply that has left memory; 0 when none has. */
 CRAFT_INTERNAL craft_index craft_apply_missing(const struct craft_node *node);
 
+/* The latest snapshot, which the state machine is to become, is handed out;
+ * false when it has to wait. */
+CRAFT_INTERNAL bool craft_apply_derive_install(struct craft_node *node);
+
 /* The next batch into the outbox; false when there is none. */
 CRAFT_INTERNAL bool craft_apply_derive(struct craft_node *node);
 

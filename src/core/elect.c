@@ -46,6 +46,9 @@ CRAFT_INTERNAL int craft_elect_may_campaign(const struct craft_node *node)
     if (node->persist.full) {
         return CRAFT_ERR_NOSPACE; /* it could not keep a no-op */
     }
+    if (craft_install_due(node)) {
+        return CRAFT_ERR_BUSY; /* it could serve nobody before that ends */
+    }
     if (craft_disk_silent(node)) {
         return CRAFT_ERR_BUSY; /* nobody could vote for it, itself included */
     }

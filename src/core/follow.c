@@ -358,6 +358,20 @@ CRAFT_HOT void craft_follow_on_append(struct craft_node *node,
     commit_follow(node);
 }
 
+CRAFT_INTERNAL void craft_follow_vouch(struct craft_node *node,
+                                       craft_index index)
+{
+    struct craft_following *following = &node->following;
+
+    CRAFT_ASSERT(index <= node->log.last);
+    if (index > following->verified) {
+        following->verified = index;
+        commit_follow(node);
+    }
+    following->reply_owed = true;
+    craft_changed(node, CRAFT_FACT_REPLY_OWED);
+}
+
 /* ----------------------------------------------------------------- effects */
 
 /* The last entry that may agree: before the one refused, of no later term than

@@ -31,6 +31,11 @@ CRAFT_HOT int craft_follow_reserve(struct craft_node *node,
 CRAFT_HOT void craft_follow_on_append(struct craft_node *node,
                                       const craft_message *message);
 
+/* The log has what this leader's snapshot of that index stands for: so it
+ * equals the leader's up to there. */
+CRAFT_INTERNAL void craft_follow_vouch(struct craft_node *node,
+                                       craft_index index);
+
 /* The reply that is owed, into the outbox; false when there is none. */
 CRAFT_INTERNAL bool craft_follow_derive(struct craft_node *node);
 

@@ -39,15 +39,18 @@ enum craft_consequence {
     CRAFT_DERIVE_ANSWER = 1u << 17, /* those that promise nothing */
     CRAFT_DERIVE_TELL = 1u << 18,   /* to campaign at once */
     CRAFT_DERIVE_READ = 1u << 19,   /* questions and answers about reads */
-    CRAFT_DERIVE_PERSIST = 1u << 20,
-    CRAFT_DERIVE_VOTE = 1u << 21,  /* requests and grants, when durable */
-    CRAFT_DERIVE_REPLY = 1u << 22, /* of appends, with the durable match */
-    CRAFT_DERIVE_FETCH = 1u << 23,
-    CRAFT_DERIVE_APPLY = 1u << 24,
-    CRAFT_DERIVE_DONE = 1u << 25,
-    CRAFT_DERIVE_EVENT = 1u << 26,
+    CRAFT_DERIVE_PART = 1u << 20,   /* of snapshots, and answers to them */
+    CRAFT_DERIVE_PERSIST = 1u << 21,
+    CRAFT_DERIVE_VOTE = 1u << 22,  /* requests and grants, when durable */
+    CRAFT_DERIVE_REPLY = 1u << 23, /* of appends, with the durable match */
+    CRAFT_DERIVE_FETCH = 1u << 24,
+    CRAFT_DERIVE_CHUNK_READ = 1u << 25,  /* of a snapshot to be sent */
+    CRAFT_DERIVE_CHUNK_WRITE = 1u << 26, /* of one that arrives */
+    CRAFT_DERIVE_APPLY = 1u << 27,       /* or install */
+    CRAFT_DERIVE_DONE = 1u << 28,
+    CRAFT_DERIVE_EVENT = 1u << 29,
     CRAFT_DERIVE_LAST = CRAFT_DERIVE_DONE | CRAFT_DERIVE_EVENT,
-    CRAFT_DERIVE_ALL = ((1u << 27) - 1u) & ~((1u << 16) - 1u),
+    CRAFT_DERIVE_ALL = ((1u << 30) - 1u) & ~((1u << 16) - 1u),
 
     /* None, but stands with them, above all: the delivery loop ends, since the
      * host holds, frees the node, or has pulled an effect. */
@@ -76,6 +79,13 @@ enum craft_fact {
     CRAFT_FACT_APPLIED = CRAFT_DERIVE_APPLY | CRAFT_DERIVE_DONE,
     CRAFT_FACT_CACHE_FULL = CRAFT_TIDY_MEMORY,
     CRAFT_FACT_SNAPSHOT = CRAFT_TIDY_MEMORY | CRAFT_DERIVE_PERSIST,
+    CRAFT_FACT_PART_WANTED = CRAFT_DERIVE_PART | CRAFT_DERIVE_CHUNK_READ,
+    CRAFT_FACT_PART_ARRIVED = CRAFT_DERIVE_PART | CRAFT_DERIVE_CHUNK_WRITE,
+    CRAFT_FACT_RECEIVED = CRAFT_TIDY_MEMORY, /* whole: to be taken over */
+    CRAFT_FACT_BEGUN_ANEW = CRAFT_SETTLE_CONFIGURATION | CRAFT_SETTLE_COMMIT |
+                            CRAFT_SETTLE_READS | CRAFT_DERIVE_PERSIST |
+                            CRAFT_DERIVE_REPLY | CRAFT_DERIVE_APPLY |
+                            CRAFT_DERIVE_DONE,
     CRAFT_FACT_FETCH_WANTED = CRAFT_DERIVE_FETCH,
     CRAFT_FACT_FETCHED = CRAFT_DERIVE_APPEND | CRAFT_DERIVE_APPLY,
     CRAFT_FACT_STORAGE = CRAFT_SETTLE_HEALTH,
@@ -172,7 +182,8 @@ struct craft_application {
     craft_index index; /* applied up to here */
     craft_index first; /* the open batch; 0 = none */
     craft_index last;
-    uint64_t era; /* when it was lent */
+    uint64_t era;     /* when it was lent */
+    bool is_snapshot; /* what is open is no batch: both are its index */
 };
 
 struct craft_token {
@@ -305,8 +316,50 @@ struct craft_snapshotting {
     struct craft_blob configuration; /* that it carries */
     struct craft_blob described;     /* by the last craft_snapshot_begin() */
     struct craft_blob retired;       /* a hook that is running may hold it */
-    craft_index compact_to;          /* the log's base, when nobody holds it */
+    craft_snapshot older;            /* is still sent to peers; index 0: none */
+    struct craft_blob older_configuration;
+    craft_index compact_to; /* the log's base, when nobody holds it */
     bool tail_given; /* by the store: entries that the snapshot stands for */
+};
+
+/* core/sending.c: thesis 5.3, the leader's part. */
+struct craft_sending {
+    craft_index index; /* of the snapshot that all peers get; 0 = none */
+    uint64_t ticket;   /* of the read that is open; 0 = none */
+    uint64_t next_ticket;
+    craft_index read_index; /* of the snapshot that it reads, or read: */
+    craft_snapshot reading; /* lent to the host while the ticket is open */
+    craft_id to;            /* for which peer */
+    uint64_t offset;        /* from where on */
+    size_t bytes_max;       /* and how much, at most */
+    uint32_t turn;          /* the slot that is looked at first */
+    uint8_t *data;          /* [data_max]; the bytes that were read */
+    size_t data_max;
+    size_t data_len; /* 0 = none */
+};
+
+#define CRAFT_ARRIVED_MAX 16u /* of craft_config.snapshot_window */
+
+/* core/receiving.c: the follower's. */
+struct craft_receiving {
+    craft_snapshot incoming;         /* index 0: none */
+    struct craft_blob configuration; /* that it carries, and decoded: */
+    struct craft_members *members;
+    craft_id from;     /* whose bytes they are */
+    uint64_t received; /* so many have arrived in a row */
+    uint64_t written;
+    uint64_t ticket; /* of the write that is open; 0 = none */
+    uint64_t next_ticket;
+    struct craft_blob arrived[CRAFT_ARRIVED_MAX]; /* ring */
+    uint32_t first;
+    uint32_t len;
+    bool begun;    /* the host has said from where on */
+    bool complete; /* all is written and durable: it waits to be taken over */
+    bool reply_owed;
+    bool gap;
+    struct craft_blob staged; /* of the message that is being taken */
+    struct craft_blob staged_configuration;
+    struct craft_members *staged_members;
 };
 
 /* What the effect in delivery points to. */
@@ -316,6 +369,8 @@ struct craft_outbox {
         craft_persist persist;
         craft_fetch fetch;
         craft_event event;
+        craft_snapshot_read snapshot_read;
+        craft_snapshot_write snapshot_write;
         struct {
             const craft_entry *entries;
             size_t entries_len;
@@ -368,6 +423,8 @@ struct craft_node {
     struct craft_preference prefer;
     struct craft_fetching fetching;
     struct craft_snapshotting snapshot;
+    struct craft_sending sending;
+    struct craft_receiving receiving;
     struct craft_health health;
     struct craft_random random;
     craft_hooks hooks;
@@ -507,6 +564,38 @@ static inline bool craft_disk_silent(const struct craft_node *node)
            (node->config.flags & CRAFT_CONFIG_CHECK_QUORUM) != 0;
 }
 
+/* The snapshot of that index, if this server still has it. */
+static inline const craft_snapshot *
+craft_snapshot_kept(const struct craft_node *node, craft_index index)
+{
+    if (index == 0) {
+        return NULL;
+    }
+    if (index == node->snapshot.latest.index) {
+        return &node->snapshot.latest;
+    }
+    return index == node->snapshot.older.index ? &node->snapshot.older : NULL;
+}
+
+/* Does the state machine still have to become the latest snapshot? */
+static inline bool craft_install_due(const struct craft_node *node)
+{
+    return CRAFT_UNLIKELY(node->apply.index < node->snapshot.latest.index);
+}
+
+/*
+ * Has a snapshot arrived that takes over as soon as the records that are out
+ * have ended? It asks for nothing but what was given out before.
+ */
+static inline bool craft_takeover_waits(const struct craft_node *node)
+{
+    return node->receiving.complete &&
+           node->standing.role != CRAFT_ROLE_LEADER && node->apply.first == 0 &&
+           node->persist.durable.snapshot == node->snapshot.latest.index &&
+           node->snapshot.retired.bytes == NULL &&
+           (node->snapshot.older.index == 0 || node->sending.ticket == 0);
+}
+
 /*
  * How much this server is to lead, as it stands: not more than others while its
  * disk takes nothing, or it would be handed an office that it cannot keep.
@@ -516,7 +605,8 @@ static inline uint32_t craft_priority_now(const struct craft_node *node)
     if (CRAFT_LIKELY(node->config.priority == 0)) {
         return 0;
     }
-    return node->persist.full || craft_disk_silent(node)
+    return node->persist.full || craft_disk_silent(node) ||
+                   craft_install_due(node)
                ? 0
                : node->config.priority;
 }

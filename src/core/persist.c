@@ -36,6 +36,17 @@ CRAFT_INTERNAL void craft_persist_restored(struct craft_node *node)
     node->persist.durable.voted_for = node->election.voted_for;
 }
 
+CRAFT_INTERNAL void craft_persist_begun(struct craft_node *node,
+                                        craft_index same)
+{
+    struct craft_persistence *persist = &node->persist;
+
+    CRAFT_ASSERT(persist->oldest == persist->next);
+    if (persist->durable.match > same) {
+        persist->durable.match = same;
+    }
+}
+
 /*
  * Truncated is not durable, whatever a late ending says. Before anything new
  * is handed out, so that only tickets of the old entries are concerned.
@@ -233,6 +244,23 @@ static craft_index record_no_entries(craft_persist *record,
     return newest->last;
 }
 
+/*
+ * The log in memory began anew behind the leader's snapshot: so does the
+ * store's, with the record that notes it. A tail that conflicts goes with that
+ * record, since a store with both would have nobody's log (openraft 674e78aa).
+ * Returns from where on, 0 = nowhere.
+ */
+CRAFT_COLD static craft_index store_begins(const struct craft_node *node,
+                                           struct craft_stored *newest)
+{
+    craft_index base = node->log.base;
+    craft_index from = newest->last >= base ? base : 0;
+
+    newest->match = base;
+    newest->last = base;
+    return from;
+}
+
 /* What the store will hold once the record is written. */
 static inline void ticket_take(struct craft_node *node,
                                const struct craft_stored *newest,
@@ -271,10 +299,16 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
     struct craft_persistence *persist = &node->persist;
     const struct craft_stored *newest = &persist->durable;
     craft_persist *record = &node->out.persist;
+    struct craft_stored begun;
+    craft_index truncate_from = 0;
     craft_index match;
     craft_index last;
 
     CRAFT_ASSERT(node->log.truncated_from == 0);
+    if (CRAFT_UNLIKELY(node->receiving.complete) &&
+        craft_takeover_waits(node)) {
+        return persist_wait(node);
+    }
     if (CRAFT_UNLIKELY(persist->oldest != persist->next)) {
         newest = &persist->tickets[(persist->next - 1) & persist->mask];
         if (CRAFT_UNLIKELY(persist->next - persist->oldest >=
@@ -282,16 +316,25 @@ CRAFT_INTERNAL bool craft_persist_derive(struct craft_node *node)
             return persist_wait(node);
         }
     }
-    match = persist_reach(node, newest);
-    record->flags =
-        CRAFT_PERSIST_MUST_SYNC | persist_hard_state(node, newest, match);
+    record->flags = CRAFT_PERSIST_MUST_SYNC;
     if (CRAFT_UNLIKELY(newest->snapshot < node->snapshot.latest.index ||
                        newest->base < node->log.base)) {
         record->flags |= persist_snapshot(node, newest);
+        if (newest->match < node->log.base && !persist->stuck) {
+            begun = *newest;
+            truncate_from = store_begins(node, &begun);
+            newest = &begun;
+        }
     }
+    match = persist_reach(node, newest);
+    record->flags |= persist_hard_state(node, newest, match);
     last = CRAFT_LIKELY(match > newest->match)
                ? record_entries(node, newest, match)
                : record_no_entries(record, newest);
+    if (CRAFT_UNLIKELY(truncate_from != 0)) {
+        record->truncate_from = truncate_from;
+        record->flags |= CRAFT_PERSIST_TRUNCATE;
+    }
     if (CRAFT_UNLIKELY(record->flags == CRAFT_PERSIST_MUST_SYNC)) {
         node->due &= ~(uint32_t)CRAFT_DERIVE_PERSIST;
         return false;

@@ -24,6 +24,11 @@ CRAFT_INTERNAL void craft_persist_free(struct craft_node *node);
 /* The store holds the log and the hard state as restored. */
 CRAFT_INTERNAL void craft_persist_restored(struct craft_node *node);
 
+/* The log began anew behind a snapshot: up to `same`, the store equals what it
+ * stands for. No ticket is open. */
+CRAFT_INTERNAL void craft_persist_begun(struct craft_node *node,
+                                        craft_index same);
+
 /* Take in what was truncated. */
 CRAFT_INTERNAL void craft_persist_settle(struct craft_node *node);
 

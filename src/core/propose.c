@@ -136,7 +136,8 @@ static bool token_fate(const struct craft_node *node,
     }
     if (CRAFT_UNLIKELY(token->hidden)) {
         *result_out = token->result;
-        return true;
+        return token->result != CRAFT_RESULT_OK ||
+               token->index <= node->apply.index;
     }
     if (token->index <= node->commit_index &&
         craft_log_term(&node->log, token->index) == token->term) {
@@ -148,19 +149,32 @@ static bool token_fate(const struct craft_node *node,
            craft_log_term(&node->log, node->commit_index) > token->term;
 }
 
+/* "UNKNOWN = a snapshot of that term or later hides it": of an earlier one it
+ * would stand above the snapshot, if anywhere. */
+static int32_t hidden_result(const struct craft_node *node,
+                             const struct craft_token *token, craft_term term)
+{
+    if (token->index > node->commit_index) {
+        return token->term > term ? CRAFT_RESULT_SUPERSEDED
+                                  : CRAFT_RESULT_UNKNOWN;
+    }
+    return craft_log_term(&node->log, token->index) == token->term
+               ? CRAFT_RESULT_OK
+               : CRAFT_RESULT_SUPERSEDED;
+}
+
 CRAFT_INTERNAL void craft_propose_hide(struct craft_node *node,
-                                       craft_index index)
+                                       craft_index index, craft_term term)
 {
     struct craft_proposals *proposals = &node->proposals;
 
-    CRAFT_ASSERT(index <= node->apply.index);
     for (uint32_t i = 0; i < proposals->len; i++) {
         struct craft_token *token =
             &proposals->tokens[(proposals->first + i) & (proposals->max - 1)];
 
-        if (!token->hidden && token->index < index) {
-            token->hidden = token_fate(node, token, &token->result);
-            CRAFT_ASSERT(token->hidden);
+        if (!token->hidden && token->index <= index) {
+            token->hidden = true;
+            token->result = hidden_result(node, token, term);
         }
     }
 }

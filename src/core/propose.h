@@ -26,10 +26,10 @@ CRAFT_HOT int craft_propose_reserve(struct craft_node *node, size_t commands,
 CRAFT_HOT void craft_propose_append(struct craft_node *node, uint32_t kind,
                                     const craft_command *command);
 
-/* The log is to begin behind that index: what is said of tokens before it is
+/* The log is to begin behind that entry: what is said of tokens before it is
  * to be known without the log. O(tokens). */
 CRAFT_INTERNAL void craft_propose_hide(struct craft_node *node,
-                                       craft_index index);
+                                       craft_index index, craft_term term);
 
 CRAFT_INTERNAL void craft_propose_free(struct craft_node *node);
 

@@ -38,16 +38,17 @@ CRAFT_INTERNAL void craft_replicate_round(struct craft_node *node)
     craft_changed(node, CRAFT_FACT_PEER_WANTS);
 }
 
-CRAFT_INTERNAL void craft_replicate_tick(struct craft_node *node)
+CRAFT_INTERNAL bool craft_replicate_tick(struct craft_node *node)
 {
     if (node->replication.elapsed_ticks < node->config.heartbeat_ticks) {
-        return;
+        return false;
     }
     node->replication.elapsed_ticks = 0;
     craft_replicate_round(node);
     for (uint32_t i = 0; i < node->peers.len; i++) {
         craft_peer_beat(&node->peers.slots[i]); /* the question may be lost */
     }
+    return true;
 }
 
 CRAFT_INTERNAL uint32_t craft_replicate_due(const struct craft_node *node)
@@ -107,6 +108,8 @@ CRAFT_COLD static void peer_ask(struct craft_node *node, uint32_t slot,
     } else {
         craft_peer_lacks(peer, node->log.base + 1);
         node->peers.want_fetch &= ~((uint64_t)1 << slot);
+        node->peers.want_offer |= (uint64_t)1 << slot;
+        craft_changed(node, CRAFT_FACT_PART_WANTED);
     }
     if (peer->progress != progress) {
         peer_turned(node, slot);
@@ -121,9 +124,11 @@ CRAFT_INTERNAL void craft_replicate_compacted(struct craft_node *node)
         return;
     }
     for (uint32_t i = 0; i < node->peers.len; i++) {
-        const struct craft_peer *peer = &node->peers.slots[i];
+        struct craft_peer *peer = &node->peers.slots[i];
 
-        if (peer->next_index <= base && peer->match_index < base) {
+        if (peer->progress == CRAFT_PROGRESS_SNAPSHOT) {
+            peer->next_index = base + 1; /* its transfer goes on */
+        } else if (peer->next_index <= base) {
             peer_ask(node, i, peer->next_index);
         }
     }
@@ -195,6 +200,10 @@ CRAFT_COLD static void reply_probing(struct craft_node *node, uint32_t slot,
     if (!advanced && (peer->match_index + 1 < peer->next_index ||
                       peer->next_index <= node->log.last)) {
         return; /* the question is still open */
+    }
+    if (peer->match_index < node->log.base) {
+        peer_ask(node, slot, peer->match_index + 1);
+        return; /* it says less than it was asked for */
     }
     craft_peer_replicate(peer);
     peer_turned(node, slot);

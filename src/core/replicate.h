@@ -24,8 +24,8 @@ CRAFT_INTERNAL void craft_replicate_begin(struct craft_node *node);
 /* A round of appends begins: heartbeats for all. */
 CRAFT_INTERNAL void craft_replicate_round(struct craft_node *node);
 
-/* Ticks passed: heartbeats when it is time. */
-CRAFT_INTERNAL void craft_replicate_tick(struct craft_node *node);
+/* Ticks passed: heartbeats when it is time, which is told. */
+CRAFT_INTERNAL bool craft_replicate_tick(struct craft_node *node);
 CRAFT_INTERNAL void craft_replicate_elapse(struct craft_node *node,
                                            uint32_t ticks);
 CRAFT_INTERNAL uint32_t craft_replicate_due(const struct craft_node *node);

@@ -12,6 +12,7 @@ CRAFT_INTERNAL void craft_snapshot_free(struct craft_node *node)
     blob_free(node, &node->snapshot.configuration);
     blob_free(node, &node->snapshot.described);
     blob_free(node, &node->snapshot.retired);
+    blob_free(node, &node->snapshot.older_configuration);
 }
 
 /* ----------------------------------------------------------------- restore */
@@ -65,6 +66,25 @@ static int blob_copy(struct craft_node *node, const uint8_t *bytes, size_t len,
     return 0;
 }
 
+/* Is it sent to peers, or read for them? */
+static bool is_sent(const struct craft_node *node, craft_index index)
+{
+    const struct craft_sending *sending = &node->sending;
+
+    return index != 0 &&
+           (sending->index == index ||
+            (sending->ticket != 0 && sending->read_index == index));
+}
+
+CRAFT_INTERNAL bool craft_snapshot_replaceable(const struct craft_node *node)
+{
+    const struct craft_snapshotting *own = &node->snapshot;
+
+    return node->persist.durable.snapshot == own->latest.index &&
+           own->retired.bytes == NULL &&
+           (own->older.index == 0 || !is_sent(node, own->latest.index));
+}
+
 /* It is the latest now; the blob is the node's own. */
 static void latest_set(struct craft_node *node, const craft_snapshot *snapshot,
                        struct craft_blob blob)
@@ -73,7 +93,13 @@ static void latest_set(struct craft_node *node, const craft_snapshot *snapshot,
 
     CRAFT_ASSERT(snapshot->index > own->latest.index);
     CRAFT_ASSERT(own->retired.bytes == NULL);
-    own->retired = own->configuration;
+    if (is_sent(node, own->latest.index)) {
+        CRAFT_ASSERT(own->older.index == 0);
+        own->older = own->latest;
+        own->older_configuration = own->configuration;
+    } else {
+        own->retired = own->configuration;
+    }
     own->configuration = blob;
     own->latest = *snapshot;
     own->latest.reserved = 0;
@@ -212,8 +238,7 @@ CRAFT_INTERNAL int craft_snapshot_take(struct craft_node *node,
     if (!index_good(node, snapshot->index)) {
         return CRAFT_ERR_INVALID;
     }
-    if (node->persist.durable.snapshot != own->latest.index ||
-        own->retired.bytes != NULL) {
+    if (!craft_snapshot_replaceable(node)) {
         return CRAFT_ERR_BUSY; /* the one before is on its way to the store */
     }
     rv = blob_make(node, snapshot->index, &blob);
@@ -235,13 +260,39 @@ CRAFT_INTERNAL int craft_snapshot_take(struct craft_node *node,
 
 /* ------------------------------------------------------------- compaction */
 
+/*
+ * What peers that are being sent a snapshot need to go on behind it is kept
+ * within a limit, though a newer one stands for it.
+ */
 CRAFT_INTERNAL craft_index craft_snapshot_base(const struct craft_node *node)
 {
-    CRAFT_ASSERT(node->snapshot.compact_to <= node->snapshot.latest.index);
-    return node->snapshot.compact_to;
+    craft_index base = node->snapshot.compact_to;
+    craft_index sent = node->sending.index;
+
+    CRAFT_ASSERT(base <= node->snapshot.latest.index);
+    if (sent != 0 && sent < base &&
+        craft_log_tail(&node->log, node->log.last,
+                       node->config.snapshot_pin_bytes_max) <= sent) {
+        return sent;
+    }
+    return base;
+}
+
+CRAFT_INTERNAL void craft_snapshot_adopt(struct craft_node *node,
+                                         const craft_snapshot *snapshot,
+                                         struct craft_blob configuration)
+{
+    latest_set(node, snapshot, configuration);
+    node->snapshot.compact_to = snapshot->index;
 }
 
 CRAFT_INTERNAL void craft_snapshot_tidy(struct craft_node *node)
 {
-    blob_free(node, &node->snapshot.retired);
+    struct craft_snapshotting *own = &node->snapshot;
+
+    blob_free(node, &own->retired);
+    if (own->older.index != 0 && !is_sent(node, own->older.index)) {
+        blob_free(node, &own->older_configuration);
+        memset(&own->older, 0, sizeof own->older);
+    }
 }

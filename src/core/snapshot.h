@@ -13,7 +13,8 @@
  *
  * Invariants:
  *  - log.base <= latest.index <= applied: nothing is dropped that no snapshot
- *    stands for, or that the state machine still has to get;
+ *    stands for, or that the state machine still has to get. But one that the
+ *    leader sent is the base until it is installed;
  *  - latest.index only rises, whatever order snapshots are finished in;
  *  - latest and its configuration do not change while a record lends them.
  */
@@ -47,6 +48,15 @@ CRAFT_INTERNAL int craft_snapshot_describe(struct craft_node *node,
 CRAFT_INTERNAL int craft_snapshot_take(struct craft_node *node,
                                        const craft_snapshot *snapshot,
                                        size_t keep_bytes);
+
+/* May another become the latest? Nobody holds what that would give up. */
+CRAFT_INTERNAL bool craft_snapshot_replaceable(const struct craft_node *node);
+
+/* The leader's snapshot becomes the latest, and the log's base; the blob is
+ * taken over. */
+CRAFT_INTERNAL void craft_snapshot_adopt(struct craft_node *node,
+                                         const craft_snapshot *snapshot,
+                                         struct craft_blob configuration);
 
 /* The log's base that is wanted and possible now. */
 CRAFT_INTERNAL craft_index craft_snapshot_base(const struct craft_node *node);

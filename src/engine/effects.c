@@ -8,7 +8,9 @@
 #include "core/persist.h"
 #include "core/propose.h"
 #include "core/read.h"
+#include "core/receiving.h"
 #include "core/replicate.h"
+#include "core/sending.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
 
@@ -30,6 +32,15 @@ static inline void hook_call(struct craft_node *node, uint32_t kind)
         break;
     case CRAFT_EFFECT_APPLY:
         hooks->apply(host, out->entries, out->entries_len);
+        break;
+    case CRAFT_EFFECT_SNAPSHOT_READ:
+        hooks->snapshot_read(host, &out->snapshot_read);
+        break;
+    case CRAFT_EFFECT_SNAPSHOT_WRITE:
+        hooks->snapshot_write(host, &out->snapshot_write);
+        break;
+    case CRAFT_EFFECT_INSTALL:
+        hooks->install(host, &node->snapshot.latest);
         break;
     case CRAFT_EFFECT_DONE:
         if (hooks->done != NULL) {
@@ -66,6 +77,26 @@ static bool fetch_derive(struct craft_node *node)
     return craft_fetch_derive(node, craft_apply_missing(node));
 }
 
+/* Parts of snapshots, and answers to them; they promise nothing. */
+static bool parts_derive(struct craft_node *node)
+{
+    if (craft_receiving_derive(node) || craft_sending_derive(node)) {
+        return true;
+    }
+    node->due &= ~(uint32_t)CRAFT_DERIVE_PART;
+    return false;
+}
+
+static inline bool stage_apply(struct craft_node *node)
+{
+    if (craft_install_due(node)) {
+        return stage(node, CRAFT_DERIVE_APPLY, craft_apply_derive_install,
+                     CRAFT_EFFECT_INSTALL);
+    }
+    return stage(node, CRAFT_DERIVE_APPLY, craft_apply_derive,
+                 CRAFT_EFFECT_APPLY);
+}
+
 static bool done_derive(struct craft_node *node)
 {
     return craft_transfer_derive_done(node) || craft_read_derive_done(node) ||
@@ -96,6 +127,7 @@ static inline void stages(struct craft_node *node)
         !stage(node, CRAFT_DERIVE_TELL, craft_transfer_derive,
                CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_READ, craft_read_derive, CRAFT_EFFECT_SEND) ||
+        !stage(node, CRAFT_DERIVE_PART, parts_derive, CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_PERSIST, craft_persist_derive,
                CRAFT_EFFECT_PERSIST) ||
         !stage(node, CRAFT_DERIVE_VOTE, craft_elect_derive,
@@ -103,8 +135,11 @@ static inline void stages(struct craft_node *node)
         !stage(node, CRAFT_DERIVE_REPLY, craft_follow_derive,
                CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_FETCH, fetch_derive, CRAFT_EFFECT_FETCH) ||
-        !stage(node, CRAFT_DERIVE_APPLY, craft_apply_derive,
-               CRAFT_EFFECT_APPLY)) {
+        !stage(node, CRAFT_DERIVE_CHUNK_READ, craft_sending_derive_read,
+               CRAFT_EFFECT_SNAPSHOT_READ) ||
+        !stage(node, CRAFT_DERIVE_CHUNK_WRITE, craft_receiving_derive_write,
+               CRAFT_EFFECT_SNAPSHOT_WRITE) ||
+        !stage_apply(node)) {
         return;
     }
     if ((node->due & CRAFT_DERIVE_LAST) != 0) {
@@ -123,6 +158,7 @@ CRAFT_HOT void craft_effects_run(struct craft_node *node)
         }
         if (CRAFT_UNLIKELY((node->due & CRAFT_TIDY_MEMORY) != 0)) {
             craft_tidy(node);
+            continue; /* a snapshot may have taken over */
         }
         stages(node);
     }

@@ -6,13 +6,18 @@
 #include "core/prefer.h"
 #include "core/propose.h"
 #include "core/read.h"
+#include "core/receiving.h"
 #include "core/replicate.h"
+#include "core/sending.h"
 #include "engine/engine.h"
 
 static void role_set(struct craft_node *node, uint32_t role)
 {
     if (node->standing.role == role) {
         return;
+    }
+    if (node->standing.role == CRAFT_ROLE_LEADER) {
+        craft_sending_reset(node);
     }
     node->standing.role = role;
     craft_health_tell(node, CRAFT_EVENT_ROLE, (int32_t)role, 0);

@@ -2,13 +2,16 @@
 #include "core/commit.h"
 #include "core/elect.h"
 #include "core/fetch.h"
+#include "core/follow.h"
 #include "core/health.h"
 #include "core/lease.h"
 #include "core/persist.h"
 #include "core/prefer.h"
 #include "core/propose.h"
 #include "core/read.h"
+#include "core/receiving.h"
 #include "core/replicate.h"
+#include "core/sending.h"
 #include "core/snapshot.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
@@ -105,7 +108,9 @@ static void settle_time(struct craft_node *node)
     if (craft_health_quorum_lost(node) || craft_health_disk_silent(node)) {
         craft_role_follow(node, node->standing.term, 0);
     } else if (node->standing.role == CRAFT_ROLE_LEADER) {
-        craft_replicate_tick(node);
+        if (craft_replicate_tick(node)) {
+            craft_sending_beat(node);
+        }
         hand_over(node);
     } else if (craft_elect_gives_up(node)) {
         craft_role_follow(node, node->standing.term, 0);
@@ -178,14 +183,55 @@ static uint64_t tidy_records_era(const struct craft_node *node)
                : UINT64_MAX;
 }
 
+/*
+ * The leader's snapshot takes the place of the log, which ends before it or
+ * conflicts with it: none of the rest can be kept (Figure 5.3). The whole of
+ * it follows: the configuration is the one that it carries, whatever was in
+ * force (openraft 1808), and the store is told with one record.
+ */
+static void take_over(struct craft_node *node)
+{
+    struct craft_receiving *receiving = &node->receiving;
+    craft_index index = receiving->incoming.index;
+    craft_index committed = node->commit_index;
+
+    craft_propose_hide(node, index, receiving->incoming.term);
+    craft_log_begin(&node->log, index, receiving->incoming.term, false);
+    craft_members_pop(&node->configuration, 0, &node->config.allocator);
+    craft_members_push(&node->configuration, receiving->members);
+    craft_snapshot_adopt(node, &receiving->incoming, receiving->configuration);
+    craft_persist_begun(node, committed);
+    craft_commit_raise(node, index);
+    craft_receiving_taken(node);
+    craft_follow_vouch(node, index);
+    craft_changed(node, CRAFT_FACT_BEGUN_ANEW);
+}
+
+static void tidy_received(struct craft_node *node)
+{
+    const craft_snapshot *incoming = &node->receiving.incoming;
+
+    if (craft_receiving_covered(node, incoming->index, incoming->term)) {
+        craft_receiving_reset(node); /* entries were quicker */
+        craft_changed(node, CRAFT_DERIVE_PERSIST | CRAFT_DERIVE_APPLY);
+    } else if (craft_takeover_waits(node)) {
+        if (node->persist.oldest != node->persist.next) {
+            craft_when_durable(node, CRAFT_FACT_RECEIVED);
+        } else {
+            take_over(node);
+        }
+    }
+}
+
 /* Give up what a snapshot stands for: nobody holds it now. */
 static void tidy_compact(struct craft_node *node)
 {
-    craft_index base = craft_snapshot_base(node);
+    craft_index base;
 
     craft_snapshot_tidy(node);
+    base = craft_snapshot_base(node);
     if (base > node->log.base) {
-        craft_propose_hide(node, base);
+        craft_propose_hide(node, base, 0);
         craft_log_compact(&node->log, base);
         craft_replicate_compacted(node);
         craft_changed(node, CRAFT_DERIVE_PERSIST);
@@ -200,6 +246,9 @@ CRAFT_INTERNAL void craft_tidy(struct craft_node *node)
 
     CRAFT_ASSERT(!node->delivery.lent);
     node->due &= ~(uint32_t)CRAFT_TIDY_MEMORY;
+    if (CRAFT_UNLIKELY(node->receiving.complete)) {
+        tidy_received(node);
+    }
     tidy_compact(node);
     /* Until the next snapshot, which may be of any state after the latest. */
     craft_members_settle(node->configuration, node->snapshot.latest.index,

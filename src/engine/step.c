@@ -5,7 +5,9 @@
 #include "core/health.h"
 #include "core/lease.h"
 #include "core/read.h"
+#include "core/receiving.h"
 #include "core/replicate.h"
+#include "core/sending.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
 
@@ -25,6 +27,7 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
         [CRAFT_MESSAGE_APPEND]         = craft_follow_on_append,
         [CRAFT_MESSAGE_TIMEOUT_NOW]    = craft_transfer_on_timeout_now,
         [CRAFT_MESSAGE_READ_REPLY]     = craft_read_on_reply,
+        [CRAFT_MESSAGE_SNAPSHOT]       = craft_receiving_on_part,
     },
     [CRAFT_ROLE_PRE_CANDIDATE] = {
         [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
@@ -40,6 +43,7 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
         [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
         [CRAFT_MESSAGE_APPEND_REPLY]   = craft_replicate_on_reply,
         [CRAFT_MESSAGE_READ]           = craft_read_on_request,
+        [CRAFT_MESSAGE_SNAPSHOT_REPLY] = craft_sending_on_reply,
     },
 };
 /* clang-format on */
@@ -116,7 +120,10 @@ static int message_check(const struct craft_node *node,
     case CRAFT_MESSAGE_READ_REPLY:
         return read_check(message);
     case CRAFT_MESSAGE_APPEND:
-        return 0; /* step_append() */
+    case CRAFT_MESSAGE_SNAPSHOT:
+        return 0; /* step_append(), step_part() */
+    case CRAFT_MESSAGE_SNAPSHOT_REPLY:
+        return craft_sending_check(message);
     case CRAFT_MESSAGE_APPEND_REPLY:
         return craft_replicate_check(node, message);
     default:
@@ -156,7 +163,8 @@ CRAFT_COLD static int step_refuse(struct craft_node *node,
 CRAFT_COLD static int step_old(struct craft_node *node,
                                const craft_message *message)
 {
-    if (message->kind == CRAFT_MESSAGE_APPEND) {
+    if (message->kind == CRAFT_MESSAGE_APPEND ||
+        message->kind == CRAFT_MESSAGE_SNAPSHOT) {
         craft_answer_old_append(node, message->from);
     } else if (message->kind == CRAFT_MESSAGE_VOTE ||
                message->kind == CRAFT_MESSAGE_PRE_VOTE) {
@@ -189,6 +197,54 @@ CRAFT_APART static int step_append(struct craft_node *node,
     return 0;
 }
 
+/* Can the host take a snapshot at all? */
+static bool parts_wanted(const struct craft_node *node)
+{
+    return node->hooks.install != NULL && node->hooks.snapshot_write != NULL;
+}
+
+/* Understand a part of a snapshot and take room for it, as of an append. */
+static int part_prepare(struct craft_node *node, const craft_message *message)
+{
+    int rv;
+
+    if (node->standing.leader != message->from && node->standing.leader != 0 &&
+        message->term == node->standing.term) {
+        return CRAFT_ERR_MESSAGE;
+    }
+    rv = craft_receiving_check(node, message);
+    if (rv == 0 && parts_wanted(node)) {
+        rv = craft_receiving_reserve(node, message);
+    }
+    return rv;
+}
+
+/* Whoever sends its snapshot leads in that term; for the rest see core/. */
+CRAFT_COLD static int step_part(struct craft_node *node,
+                                const craft_message *message)
+{
+    const craft_snapshot_part *part = &message->as.snapshot;
+    int rv = part_prepare(node, message);
+
+    if (rv != 0) {
+        return step_refuse(node, message, rv);
+    }
+    if (node->standing.leader != message->from ||
+        message->term > node->standing.term) {
+        craft_role_follow(node, message->term, message->from);
+    }
+    craft_elect_heard(node);
+    if (craft_receiving_covered(node, part->index, part->term)) {
+        craft_follow_vouch(node, part->index); /* late, or not needed */
+    } else if (parts_wanted(node)) {
+        handlers[CRAFT_ROLE_FOLLOWER][CRAFT_MESSAGE_SNAPSHOT](node, message);
+    } else {
+        craft_health_tell(node, CRAFT_EVENT_REFUSED, CRAFT_ERR_STATE,
+                          message->from);
+    }
+    return 0;
+}
+
 CRAFT_INTERNAL int craft_step(struct craft_node *node,
                               const craft_message *message)
 {
@@ -203,6 +259,9 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
     }
     if (message->kind == CRAFT_MESSAGE_APPEND) {
         return step_append(node, message);
+    }
+    if (CRAFT_UNLIKELY(message->kind == CRAFT_MESSAGE_SNAPSHOT)) {
+        return step_part(node, message);
     }
     if (CRAFT_UNLIKELY(message->kind == CRAFT_MESSAGE_TIMEOUT_NOW) &&
         craft_elect_reserve(node) != 0) {

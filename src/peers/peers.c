@@ -118,6 +118,8 @@ CRAFT_INTERNAL void craft_peers_clear(struct craft_peers *peers)
     peers->grant_pre = 0;
     peers->reading = 0;
     peers->answer_read = 0;
+    peers->want_offer = 0;
+    peers->want_part = 0;
     peers->turned = 0;
     peers->granted = 0;
     peers->refused = 0;
@@ -250,6 +252,7 @@ CRAFT_INTERNAL void craft_peer_lacks(struct craft_peer *peer,
 {
     craft_peer_probe(peer, next_index);
     peer->progress = CRAFT_PROGRESS_SNAPSHOT;
+    peer->part_known = false;
 }
 
 CRAFT_INTERNAL void craft_peer_replicate(struct craft_peer *peer)

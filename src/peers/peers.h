@@ -36,6 +36,13 @@ struct craft_peer {
     uint64_t read_round;    /* that proves the answer */
     craft_index read_index; /* the answer; 0 = not known yet */
 
+    /* Of the snapshot that it is sent (thesis 5.3). */
+    uint64_t part_sent;     /* bytes */
+    uint64_t part_received; /* there, in a row */
+    uint64_t part_written;
+    uint32_t part_ticks; /* since that has moved, or was offered */
+    bool part_known;     /* it has said from where on it wants it */
+
     /*
      * In flight, in two generations: older ones end at or before `mark`. A
      * match that reaches the mark frees them and makes the newer ones the
@@ -84,6 +91,8 @@ struct craft_peers {
     uint64_t grant_pre;      /* of those: it is */
     uint64_t reading;        /* asked about reads, and wait */
     uint64_t answer_read;    /* are to be answered */
+    uint64_t want_offer;     /* to be asked: from where on a snapshot? */
+    uint64_t want_part;      /* to be sent: the next part of it */
 
     uint64_t turned; /* began to probe or to replicate: to be told */
 

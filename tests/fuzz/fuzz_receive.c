@@ -5,6 +5,7 @@
  *
  * Input: options, then operations, of which every other is a message.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cluster_play.h"
@@ -70,6 +71,31 @@ static size_t configuration(struct ops *ops, uint8_t *blob)
     return len;
 }
 
+/* The same as a snapshot carries it. */
+static size_t carried(struct ops *ops, uint8_t *blob)
+{
+    uint8_t entry[BLOB_MAX];
+    size_t len = configuration(ops, entry);
+    size_t size = craft_members_block_size(entry, len, CRAFT_MEMBERS_MAX);
+    struct craft_members *members;
+
+    if (size == 0) {
+        memcpy(blob, entry, len);
+        return len;
+    }
+    members = malloc(size);
+    fuzz_check(members != NULL, "memory for a configuration");
+    craft_members_decode(entry, len, size, members);
+    members->index = number(&ops->in, 1);
+    len = craft_members_carried_len(members);
+    craft_members_carry(members, blob);
+    free(members);
+    if (fuzz_byte(&ops->in) % 8 == 1) {
+        blob[fuzz_word(&ops->in) % len] ^= fuzz_byte(&ops->in);
+    }
+    return len;
+}
+
 struct body {
     craft_entry entries[ENTRIES_MAX];
     uint8_t blobs[ENTRIES_MAX][BLOB_MAX];
@@ -101,6 +127,23 @@ static void entries_make(struct ops *ops, craft_message *message,
             entry->index = number(&ops->in, entry->index);
         }
     }
+}
+
+static void part_make(struct ops *ops, craft_message *message,
+                      struct body *body, const craft_status *status)
+{
+    struct fuzz_input *in = &ops->in;
+    craft_snapshot_part *part = &message->as.snapshot;
+
+    part->index = number(in, status->last_index + 3);
+    part->term = number(in, status->last_term);
+    part->size = number(in, 40);
+    part->digest = fuzz_byte(in) % 4;
+    part->offset = number(in, 20);
+    part->configuration = body->blobs[0];
+    part->configuration_len = carried(ops, body->blobs[0]);
+    part->data_len = fuzz_below(in, 33);
+    part->data = part->data_len > 0 ? body->blobs[1] : NULL;
 }
 
 static void payload_make(struct ops *ops, craft_message *message,
@@ -135,6 +178,16 @@ static void payload_make(struct ops *ops, craft_message *message,
         message->as.append.prev_term = number(in, status->last_term);
         message->as.append.commit = number(in, status->commit_index);
         entries_make(ops, message, body);
+        break;
+    case CRAFT_MESSAGE_SNAPSHOT:
+        part_make(ops, message, body, status);
+        break;
+    case CRAFT_MESSAGE_SNAPSHOT_REPLY:
+        message->as.snapshot_reply.index = number(in, status->snapshot_index);
+        message->as.snapshot_reply.term = number(in, status->last_term);
+        message->as.snapshot_reply.offset = number(in, 40);
+        message->as.snapshot_reply.written = number(in, 40);
+        message->as.snapshot_reply.gap = fuzz_byte(in) % 4 == 1;
         break;
     case CRAFT_MESSAGE_APPEND_REPLY:
         message->as.append_reply.rejected = fuzz_byte(in) % 4 == 1;

@@ -47,6 +47,7 @@ enum fault {
     FAULT_TRANSFER,
     FAULT_READ,
     FAULT_INSIDE,
+    FAULT_SNAPSHOT,
     FAULT_BURST,
     FAULT_COUNT
 };
@@ -100,6 +101,9 @@ static struct cluster_options options_of(uint64_t seed)
     options.config.uncommitted_bytes_max = pick_size(x >> 23, 1024, 65536);
     options.config.log_cache_bytes_max = pick_size(x >> 24, 0, 2048);
     options.config.tokens_max = (uint32_t)pick_size(x >> 25, 5, 1000);
+    options.config.snapshot_chunk_bytes = pick_size(x >> 27, 60, 400);
+    options.config.snapshot_window = 1 + (uint32_t)((x >> 28) % 4);
+    options.config.snapshot_pin_bytes_max = pick_size(x >> 29, 0, 4096);
     options.config.persist_inflight_max = 1 + (uint32_t)((x >> 26) % 5);
     options.config.flags = (uint32_t)(x >> 33) % 8;
     options.config.heartbeat_ticks = 1 + (uint32_t)((x >> 30) % 3);
@@ -183,6 +187,7 @@ static void modes_set(struct run *run)
                 *modes[k] = 1 + draw(run, 2);
             }
         }
+        node->parts_end = node->fetch_ends;
         node->disk_full = false;
         node->allocations_fail = run->on[FAULT_MEMORY] ? 50 : 0;
     }
@@ -225,11 +230,16 @@ static bool is_open(const struct cluster_node *node, uint64_t ticket)
     return false;
 }
 
+static int ending_draw(struct run *run)
+{
+    return draw(run, 10) == 0 ? CRAFT_ENDING_ERROR : CRAFT_ENDING_OK;
+}
+
 static void step_end(struct run *run, uint32_t position)
 {
     struct cluster_node *node = cluster_node(run->cluster, position);
 
-    switch (draw(run, 4)) {
+    switch (draw(run, 5)) {
     case 0:
         if (node->records_len > 0) {
             size_t at = draw(run, (uint32_t)node->records_len);
@@ -255,13 +265,19 @@ static void step_end(struct run *run, uint32_t position)
         }
         break;
     case 2:
-        if (node->batch != NULL) {
+        if (node->installing != 0) {
+            (void)cluster_apply_all(run->cluster, position);
+        } else if (node->batch != NULL) {
             uint32_t part = (uint32_t)node->batch_len;
             craft_index index = node->batch_first + draw(run, part);
 
             (void)cluster_applied(run->cluster, position, index,
                                   CRAFT_ENDING_OK);
         }
+        break;
+    case 3:
+        (void)cluster_part_read(run->cluster, position, ending_draw(run));
+        (void)cluster_part_written(run->cluster, position, ending_draw(run));
         break;
     default:
         (void)cluster_fetch_one(run->cluster, position,
@@ -289,6 +305,17 @@ static void step_propose(struct run *run)
         (void)cluster_propose_sized(run->cluster, position,
                                     sizes[draw(run, 6)]);
     }
+}
+
+/* Of what is applied, or of some state before it, with any tail. */
+static void step_snapshot(struct run *run, uint32_t position)
+{
+    static const size_t tails[4] = {0, 200, 2000, SIZE_MAX};
+    craft_index applied = cluster_node(run->cluster, position)->applied;
+    craft_index index =
+        draw(run, 3) == 0 && applied > 0 ? 1 + draw(run, (uint32_t)applied) : 0;
+
+    (void)cluster_snapshot(run->cluster, position, index, tails[draw(run, 4)]);
 }
 
 static void step_life(struct run *run, uint32_t position)
@@ -395,7 +422,11 @@ static void step(struct run *run)
     uint32_t position = draw_node(run);
     uint32_t what = draw(run, 100);
 
-    if (what < 55) {
+    if (chance(run, FAULT_SNAPSHOT, 30)) {
+        if (is_up(run, position)) {
+            step_snapshot(run, position);
+        }
+    } else if (what < 55) {
         step_network(run);
     } else if (what < 70) {
         if (is_up(run, position)) {

@@ -611,6 +611,8 @@ static int node_restore(struct cluster_node *node, size_t batch,
     const struct cluster_disk *disk = &node->disk;
     craft_restore restore;
     craft_entry *entries = calloc(batch, sizeof *entries);
+    craft_snapshot snapshot;
+    size_t first = disk->first > 1 ? (size_t)disk->first - 1 : 0;
     int rv;
 
     memset(&restore, 0, sizeof restore);
@@ -619,10 +621,15 @@ static int node_restore(struct cluster_node *node, size_t batch,
     restore.voted_for = disk->voted_for;
     restore.commit_hint = disk->commit_hint;
     restore.applied_index = applied;
+    if (disk->snapshot.index != 0) {
+        snapshot = cluster_snapshot_of(&disk->snapshot);
+        restore.snapshot = &snapshot;
+        node->applied = applied != 0 ? applied : snapshot.index;
+    }
     do {
         rv = craft_node_restore(node->node, &restore);
     } while (founding_again(node, rv));
-    for (size_t i = 0; rv == 0 && i < disk->log.len; i += batch) {
+    for (size_t i = first; rv == 0 && i < disk->log.len; i += batch) {
         size_t len = disk->log.len - i < batch ? disk->log.len - i : batch;
 
         for (size_t k = 0; k < len; k++) {
@@ -808,6 +815,8 @@ static bool node_end_all(struct cluster *cluster, uint32_t position)
     moved |= cluster_persist_all(cluster, position);
     moved |= cluster_apply_all(cluster, position);
     moved |= cluster_fetch_one(cluster, position, CRAFT_ENDING_OK);
+    moved |= cluster_part_read(cluster, position, CRAFT_ENDING_OK);
+    moved |= cluster_part_written(cluster, position, CRAFT_ENDING_OK);
     return moved;
 }
 

@@ -56,12 +56,29 @@ struct cluster_log {
     size_t max;
 };
 
-/* What a disk holds. */
+#define CLUSTER_BLOB_MAX 1024u
+
+/* A snapshot as the node tells of it; its bytes follow from what it is. */
+struct cluster_snapshot {
+    craft_index index; /* 0: none */
+    craft_term term;
+    uint64_t size;
+    uint64_t digest;
+    uint8_t blob[CLUSTER_BLOB_MAX];
+    size_t blob_len;
+};
+
+/*
+ * What a disk holds. Entries that a snapshot stands for stay in the array, for
+ * comparison; only those from `first` on are still there to be read.
+ */
 struct cluster_disk {
     craft_term term;
     craft_id voted_for;
     craft_index commit_hint;
     struct cluster_log log;
+    craft_index first; /* 0 or 1: all of them */
+    struct cluster_snapshot snapshot;
 };
 
 /* A record that is handed out and not ended. */
@@ -76,6 +93,10 @@ struct cluster_record {
     size_t entries_len;
     const craft_entry *lent;
     uint64_t lent_sum;
+    craft_index keep_from;
+    struct cluster_snapshot snapshot;
+    const struct cluster_log *committed; /* what a snapshot stands for */
+    const craft_snapshot *lent_snapshot;
 };
 
 struct cluster_node {
@@ -115,6 +136,17 @@ struct cluster_node {
     craft_fetch fetches[2];
     size_t fetches_len;
 
+    uint32_t parts_end; /* enum cluster_ending, of reads and writes of parts */
+    craft_snapshot_read part_read;   /* ticket 0: none is open */
+    craft_snapshot_write part_write; /* likewise */
+    struct cluster_snapshot partial; /* what has arrived in part, on disk */
+    uint64_t partial_len;
+    struct cluster_snapshot whole; /* the last that has arrived whole */
+    craft_index taken;             /* the last image that it made itself */
+    craft_index installing;        /* 0: none */
+    uint32_t installs;
+    uint32_t parts_written;
+
     /* Seen so far in this life. */
     craft_term seen_term;
     craft_index seen_commit;
@@ -131,7 +163,7 @@ struct cluster_node {
     size_t memory;        /* bytes allocated */
     uint64_t allocations; /* that succeeded */
     size_t memory_most;
-    uint32_t effects[8];                      /* by enum craft_effect_kind */
+    uint32_t effects[10];                     /* by enum craft_effect_kind */
     craft_event events[CRAFT_EVENT_KIND_END]; /* the latest */
 };
 
@@ -140,6 +172,8 @@ struct cluster_message {
     craft_message message; /* entries: not set */
     struct cluster_entry **entries;
     size_t entries_len;
+    uint8_t *part; /* [part_len]: configuration and bytes of a snapshot */
+    size_t part_len;
     uint32_t from; /* positions */
     uint32_t to;
     uint64_t serial;
@@ -300,6 +334,9 @@ int cluster_propose_commands(struct cluster *cluster, uint32_t position,
 uint64_t cluster_last_token(const struct cluster *cluster);
 struct cluster_token *cluster_token(struct cluster *cluster, uint64_t token);
 int cluster_campaign(struct cluster *cluster, uint32_t position);
+/* Take a snapshot at index (0: what is applied) and end it at once. */
+int cluster_snapshot(struct cluster *cluster, uint32_t position,
+                     craft_index index, size_t keep_bytes);
 /* A read, with a token of its own. */
 int cluster_read(struct cluster *cluster, uint32_t position);
 int cluster_read_lease(struct cluster *cluster, uint32_t position,
@@ -378,6 +415,10 @@ bool cluster_persist_all(struct cluster *cluster, uint32_t position);
 int cluster_applied(struct cluster *cluster, uint32_t position,
                     craft_index index, int ending);
 bool cluster_apply_all(struct cluster *cluster, uint32_t position);
+/* The open read or write of a part of a snapshot; false: none is. */
+bool cluster_part_read(struct cluster *cluster, uint32_t position, int ending);
+bool cluster_part_written(struct cluster *cluster, uint32_t position,
+                          int ending);
 /* The oldest open fetch; with ending OK from the disk. */
 bool cluster_fetch_one(struct cluster *cluster, uint32_t position, int ending);
 /* The same with these entries, whatever they are; its result. */

@@ -48,6 +48,7 @@ static void node_calm(struct cluster *cluster, uint32_t position)
     node->persist_ends = CLUSTER_ENDS_INSIDE;
     node->apply_ends = CLUSTER_ENDS_INSIDE;
     node->fetch_ends = CLUSTER_ENDS_INSIDE;
+    node->parts_end = CLUSTER_ENDS_INSIDE;
     node->disk_full = false;
     node->allocations_fail = 0;
     if (!is_up(node)) {

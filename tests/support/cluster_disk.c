@@ -23,6 +23,8 @@ void cluster_disk_copy(struct cluster_disk *to, const struct cluster_disk *from)
     to->term = from->term;
     to->voted_for = from->voted_for;
     to->commit_hint = from->commit_hint;
+    to->first = from->first;
+    to->snapshot = from->snapshot;
     to->log.len = 0;
     for (size_t i = 0; i < from->log.len; i++) {
         cluster_log_set(&to->log, i + 1, from->log.entries[i]);
@@ -33,6 +35,22 @@ void cluster_disk_free(struct cluster_disk *disk)
 {
     free(disk->log.entries);
     memset(disk, 0, sizeof *disk);
+}
+
+/* The log goes on behind the snapshot, when it ends before it. */
+static void snapshot_apply(struct cluster_disk *disk,
+                           const struct cluster_record *record)
+{
+    craft_index index = record->snapshot.index;
+
+    disk->snapshot = record->snapshot;
+    if (disk->log.len >= index) {
+        return;
+    }
+    for (craft_index i = 1; i <= index; i++) {
+        cluster_log_set(&disk->log, i, record->committed->entries[i - 1]);
+    }
+    disk->first = index + 1;
 }
 
 /* One record, in the order of its flags. */
@@ -47,9 +65,16 @@ void cluster_disk_apply(struct cluster_disk *disk,
     if ((record->flags & CRAFT_PERSIST_TRUNCATE) != 0) {
         disk->log.len = (size_t)record->truncate_from - 1;
     }
+    if ((record->flags & CRAFT_PERSIST_SNAPSHOT) != 0) {
+        snapshot_apply(disk, record);
+    }
     for (size_t i = 0; i < record->entries_len; i++) {
         cluster_log_set(&disk->log, record->entries[i]->index,
                         record->entries[i]);
+    }
+    if ((record->flags & CRAFT_PERSIST_COMPACT) != 0 &&
+        disk->first < record->keep_from) {
+        disk->first = record->keep_from;
     }
 }
 
@@ -97,7 +122,8 @@ static void truncation_check(struct cluster_node *node,
     }
     if (persist->truncate_from == 0 ||
         persist->truncate_from > node->view.log.len ||
-        persist->truncate_from != persist->first_index) {
+        ((persist->flags & CRAFT_PERSIST_SNAPSHOT) == 0 &&
+         persist->truncate_from != persist->first_index)) {
         cluster_fail(node->cluster, "%u truncates from %llu", node->position,
                      (unsigned long long)persist->truncate_from);
     }
@@ -114,11 +140,49 @@ static void truncation_check(struct cluster_node *node,
     }
 }
 
+/* What stands for entries was committed, is whole on this server, and newer
+ * than the last; nothing else is dropped. Returns where the log ends then. */
+static size_t snapshot_check(struct cluster_node *node,
+                             const craft_persist *persist, size_t after)
+{
+    const struct cluster_log *committed = &node->cluster->committed;
+    craft_index latest = node->view.snapshot.index;
+    const craft_snapshot *snapshot = persist->snapshot;
+
+    if ((persist->flags & CRAFT_PERSIST_SNAPSHOT) == 0) {
+        snapshot = NULL;
+    } else if (snapshot == NULL || snapshot->index <= latest ||
+               snapshot->index > committed->len ||
+               snapshot->term !=
+                   committed->entries[snapshot->index - 1]->term ||
+               (snapshot->index > node->taken &&
+                snapshot->index != node->whole.index)) {
+        cluster_fail(node->cluster, "%u: a snapshot that cannot be",
+                     node->position);
+    }
+    if (snapshot != NULL) {
+        latest = snapshot->index;
+        if (after < latest) {
+            after = (size_t)latest;
+        }
+    }
+    if ((persist->flags & CRAFT_PERSIST_COMPACT) != 0 &&
+        (persist->keep_from > latest + 1 ||
+         persist->keep_from <= node->view.first)) {
+        cluster_fail(node->cluster,
+                     "%u drops entries before %llu, snapshot %llu",
+                     node->position, (unsigned long long)persist->keep_from,
+                     (unsigned long long)latest);
+    }
+    return after;
+}
+
 static void record_check(struct cluster_node *node,
                          const craft_persist *persist)
 {
     const uint32_t known = CRAFT_PERSIST_HARD_STATE | CRAFT_PERSIST_TRUNCATE |
-                           CRAFT_PERSIST_ENTRIES | CRAFT_PERSIST_MUST_SYNC;
+                           CRAFT_PERSIST_SNAPSHOT | CRAFT_PERSIST_ENTRIES |
+                           CRAFT_PERSIST_COMPACT | CRAFT_PERSIST_MUST_SYNC;
     bool entries = (persist->flags & CRAFT_PERSIST_ENTRIES) != 0;
     size_t after = node->view.log.len;
 
@@ -131,7 +195,8 @@ static void record_check(struct cluster_node *node,
         (persist->flags & ~(uint32_t)CRAFT_PERSIST_MUST_SYNC) == 0 ||
         (persist->flags & CRAFT_PERSIST_MUST_SYNC) == 0 ||
         entries != (persist->entries_len > 0) ||
-        (!entries && (persist->flags & CRAFT_PERSIST_TRUNCATE) != 0)) {
+        (!entries && (persist->flags & CRAFT_PERSIST_TRUNCATE) != 0 &&
+         (persist->flags & CRAFT_PERSIST_SNAPSHOT) == 0)) {
         cluster_fail(node->cluster, "%u: flags %x", node->position,
                      persist->flags);
     }
@@ -145,6 +210,7 @@ static void record_check(struct cluster_node *node,
     if ((persist->flags & CRAFT_PERSIST_TRUNCATE) != 0) {
         after = (size_t)persist->truncate_from - 1;
     }
+    after = snapshot_check(node, persist, after);
     if (entries && persist->first_index != after + 1) {
         cluster_fail(node->cluster, "%u: entries from %llu on a log to %zu",
                      node->position, (unsigned long long)persist->first_index,
@@ -172,7 +238,10 @@ static void record_entries_take(struct cluster_node *node,
     if (record->entries == NULL) {
         abort();
     }
-    term = cluster_log_term(&node->view.log, index - 1);
+    term = (persist->flags & CRAFT_PERSIST_SNAPSHOT) != 0 &&
+                   persist->snapshot->index == index - 1
+               ? persist->snapshot->term
+               : cluster_log_term(&node->view.log, index - 1);
     for (size_t i = 0; i < persist->entries_len; i++) {
         const craft_entry *entry = &persist->entries[i];
 
@@ -204,6 +273,12 @@ void cluster_record_take(struct cluster_node *node,
     record->voted_for = persist->voted_for;
     record->commit_hint = persist->commit_hint;
     record->truncate_from = persist->truncate_from;
+    record->keep_from = persist->keep_from;
+    record->committed = &node->cluster->committed;
+    if ((persist->flags & CRAFT_PERSIST_SNAPSHOT) != 0) {
+        record->lent_snapshot = persist->snapshot;
+        cluster_snapshot_copy(&record->snapshot, persist->snapshot);
+    }
     record_entries_take(node, record, persist);
     record->lent = persist->entries;
     record->lent_sum = cluster_sum(persist->entries, persist->entries_len);
@@ -218,6 +293,13 @@ static void lent_check(struct cluster_node *node,
     if (cluster_sum(record->lent, record->entries_len) != record->lent_sum) {
         cluster_fail(node->cluster, "%u: what ticket %llu lent has changed",
                      node->position, (unsigned long long)record->ticket);
+    }
+    if (record->lent_snapshot != NULL &&
+        (record->lent_snapshot->index != record->snapshot.index ||
+         memcmp(record->lent_snapshot->configuration, record->snapshot.blob,
+                record->snapshot.blob_len) != 0)) {
+        cluster_fail(node->cluster, "%u: the snapshot lent has changed",
+                     node->position);
     }
 }
 
@@ -351,6 +433,9 @@ void cluster_crash(struct cluster *cluster, uint32_t position, size_t survive)
     node->node = NULL;
     node->batch = NULL;
     node->fetches_len = 0;
+    node->installing = 0;
+    node->part_read.ticket = 0;
+    node->part_write.ticket = 0;
     node->holds = 0;
     for (size_t i = 0; i < cluster->tokens_len; i++) {
         struct cluster_token *token = &cluster->tokens[i];

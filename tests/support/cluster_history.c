@@ -245,6 +245,21 @@ void cluster_note_append(struct cluster_node *node,
     cluster_note_commit(node, message->term, known->commit);
 }
 
+/* A leader that sends a snapshot shows the entry that it ends with. */
+void cluster_note_part(struct cluster_node *node, const craft_message *message)
+{
+    const craft_snapshot_part *part = &message->as.snapshot;
+    const struct cluster_log *committed = &node->cluster->committed;
+
+    cluster_note_leader(node, message->term);
+    if (part->index > committed->len ||
+        committed->entries[part->index - 1]->term != part->term) {
+        cluster_fail(node->cluster, "%u sends a snapshot of %llu@%llu",
+                     node->position, LLU(part->index), LLU(part->term));
+    }
+    shown_set(node, message->term, part->index, part->term);
+}
+
 /* ------------------------------------------------------------- commitment */
 
 void cluster_committed_add(struct cluster *cluster, struct cluster_entry *entry,
@@ -413,6 +428,9 @@ void cluster_justify(struct cluster_node *node, const craft_message *message)
         break;
     case CRAFT_MESSAGE_APPEND:
         cluster_note_append(node, message);
+        break;
+    case CRAFT_MESSAGE_SNAPSHOT:
+        cluster_note_part(node, message);
         break;
     case CRAFT_MESSAGE_APPEND_REPLY:
         if (message->as.append_reply.rejected == 0) {

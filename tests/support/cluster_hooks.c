@@ -35,8 +35,8 @@ uint64_t cluster_sum(const craft_entry *entries, size_t entries_len)
 }
 
 /* Begin and end of every hook. */
-static uint32_t hook_begin(struct cluster_node *node,
-                           const craft_effect *effect)
+uint32_t cluster_hook_begin(struct cluster_node *node,
+                            const craft_effect *effect)
 {
     struct cluster *cluster = node->cluster;
     craft_status status = cluster_look(node);
@@ -59,7 +59,7 @@ static uint32_t hook_begin(struct cluster_node *node,
     return node->life;
 }
 
-static void hook_end(struct cluster_node *node, uint32_t kind, uint32_t life)
+void cluster_hook_end(struct cluster_node *node, uint32_t kind, uint32_t life)
 {
     if (node->cluster->inside != NULL && node->node != NULL) {
         node->cluster->inside(node, kind);
@@ -70,7 +70,7 @@ static void hook_end(struct cluster_node *node, uint32_t kind, uint32_t life)
     node->may_allocate = false; /* the rest of this input delivers */
 }
 
-static bool ends_inside(struct cluster_node *node, uint32_t mode)
+bool cluster_ends_inside(struct cluster_node *node, uint32_t mode)
 {
     return mode == CLUSTER_ENDS_INSIDE ||
            (mode == CLUSTER_ENDS_BY_CHANCE &&
@@ -83,6 +83,12 @@ static uint64_t message_sum(const craft_message *message)
 {
     uint64_t sum = sum_bytes(0, message, sizeof *message);
 
+    if (message->kind == CRAFT_MESSAGE_SNAPSHOT) {
+        sum = sum_bytes(sum, message->as.snapshot.configuration,
+                        message->as.snapshot.configuration_len);
+        sum = sum_bytes(sum, message->as.snapshot.data,
+                        message->as.snapshot.data_len);
+    }
     if (message->kind == CRAFT_MESSAGE_APPEND) {
         sum ^= cluster_sum(message->as.append.entries,
                            message->as.append.entries_len);
@@ -114,14 +120,14 @@ static void on_send(void *host, const craft_message *message)
     struct cluster_node *node = host;
     craft_effect effect = {.kind = CRAFT_EFFECT_SEND, .message = message};
     uint64_t sum = message_sum(message);
-    uint32_t life = hook_begin(node, &effect);
+    uint32_t life = cluster_hook_begin(node, &effect);
 
     message_check(node, message);
     if (!node->cluster->blind) {
         cluster_justify(node, message);
     }
     cluster_send(node, message);
-    hook_end(node, CRAFT_EFFECT_SEND, life);
+    cluster_hook_end(node, CRAFT_EFFECT_SEND, life);
     if (node->node != NULL && node->life == life &&
         message_sum(message) != sum) {
         cluster_fail(node->cluster, "%u: a message changed inside its hook",
@@ -136,17 +142,17 @@ static void on_persist(void *host, const craft_persist *persist)
     struct cluster_node *node = host;
     craft_effect effect = {.kind = CRAFT_EFFECT_PERSIST, .persist = persist};
     uint64_t ticket = persist->ticket;
-    uint32_t life = hook_begin(node, &effect);
+    uint32_t life = cluster_hook_begin(node, &effect);
 
     cluster_record_take(node, persist);
     if (node->disk_full && persist->entries_len > 0) {
         (void)cluster_persisted(node->cluster, node->position, ticket,
                                 CRAFT_ENDING_NOSPACE);
-    } else if (ends_inside(node, node->persist_ends)) {
+    } else if (cluster_ends_inside(node, node->persist_ends)) {
         (void)cluster_persisted(node->cluster, node->position, ticket,
                                 CRAFT_ENDING_OK);
     }
-    hook_end(node, CRAFT_EFFECT_PERSIST, life);
+    cluster_hook_end(node, CRAFT_EFFECT_PERSIST, life);
 }
 
 /* ------------------------------------------------------------------ apply */
@@ -219,7 +225,7 @@ static void on_apply(void *host, const craft_entry *entries, size_t entries_len)
     craft_effect effect = {.kind = CRAFT_EFFECT_APPLY,
                            .entries = entries,
                            .entries_len = entries_len};
-    uint32_t life = hook_begin(node, &effect);
+    uint32_t life = cluster_hook_begin(node, &effect);
 
     if (node->batch != NULL || entries_len == 0) {
         cluster_fail(node->cluster, "%u: two batches to apply, or none",
@@ -235,23 +241,28 @@ static void on_apply(void *host, const craft_entry *entries, size_t entries_len)
         cluster_fail(node->cluster, "%u applies ahead of its disk",
                      node->position);
     }
-    if (ends_inside(node, node->apply_ends)) {
+    if (cluster_ends_inside(node, node->apply_ends)) {
         (void)cluster_applied(node->cluster, node->position, node->batch_last,
                               CRAFT_ENDING_OK);
     }
-    hook_end(node, CRAFT_EFFECT_APPLY, life);
+    cluster_hook_end(node, CRAFT_EFFECT_APPLY, life);
 }
 
 int cluster_applied(struct cluster *cluster, uint32_t position,
                     craft_index index, int ending)
 {
     struct cluster_node *node = cluster_node(cluster, position);
-    bool open = node->batch != NULL && index + 1 >= node->batch_first &&
-                index <= node->batch_last;
+    bool installs = node->installing != 0 && index == node->installing;
+    bool open =
+        installs || (node->batch != NULL && index + 1 >= node->batch_first &&
+                     index <= node->batch_last);
     struct cluster_input input;
     int rv;
 
-    if (open) {
+    if (installs) {
+        node->installing = 0;
+        node->applied = ending == CRAFT_ENDING_OK ? index : node->applied;
+    } else if (open) {
         if (cluster_sum(node->batch, node->batch_len) != node->batch_sum) {
             cluster_fail(cluster, "%u: the batch to apply has changed",
                          position);
@@ -279,6 +290,11 @@ bool cluster_apply_all(struct cluster *cluster, uint32_t position)
 {
     struct cluster_node *node = cluster_node(cluster, position);
 
+    if (node->installing != 0) {
+        (void)cluster_applied(cluster, position, node->installing,
+                              CRAFT_ENDING_OK);
+        return true;
+    }
     if (node->batch == NULL) {
         return false;
     }
@@ -335,6 +351,9 @@ bool cluster_fetch_one(struct cluster *cluster, uint32_t position, int ending)
     if (entries == NULL) {
         abort();
     }
+    if (fetch.first < node->disk.first) {
+        ending = CRAFT_ENDING_ERROR; /* dropped meanwhile */
+    }
     if (ending == CRAFT_ENDING_OK) {
         len = fetch_collect(node, &fetch, entries);
     }
@@ -387,22 +406,23 @@ static void on_fetch(void *host, const craft_fetch *fetch)
 {
     struct cluster_node *node = host;
     craft_effect effect = {.kind = CRAFT_EFFECT_FETCH, .fetch = fetch};
-    uint32_t life = hook_begin(node, &effect);
+    uint32_t life = cluster_hook_begin(node, &effect);
 
     if (node->fetches_len == 2 || fetch->entries_max == 0) {
         cluster_fail(node->cluster, "%u: too many fetches, or of nothing",
                      node->position);
     }
-    if (fetch->first == 0 || fetch->first > node->disk.log.len) {
+    if (fetch->first == 0 || fetch->first > node->disk.log.len ||
+        fetch->first < node->disk.first) {
         cluster_fail(node->cluster, "%u fetches %llu, never written",
                      node->position, LLU(fetch->first));
     }
     node->fetches[node->fetches_len] = *fetch;
     node->fetches_len++;
-    if (ends_inside(node, node->fetch_ends) && node->fetches_len == 1) {
+    if (cluster_ends_inside(node, node->fetch_ends) && node->fetches_len == 1) {
         (void)cluster_fetch_one(node->cluster, node->position, CRAFT_ENDING_OK);
     }
-    hook_end(node, CRAFT_EFFECT_FETCH, life);
+    cluster_hook_end(node, CRAFT_EFFECT_FETCH, life);
 }
 
 /* ------------------------------------------------------------ done, event */
@@ -486,10 +506,12 @@ static void token_check(struct cluster_node *node,
         read_check(node, token, result, index);
         return;
     }
-    if ((result == CRAFT_RESULT_OK && token->applied_by == 0) ||
+    if ((result == CRAFT_RESULT_OK && token->applied_by == 0 &&
+         node->installs == 0) ||
         (result == CRAFT_RESULT_SUPERSEDED && token->applied) ||
         result == CRAFT_RESULT_TIMEOUT || result == CRAFT_RESULT_RETRY ||
-        (result == CRAFT_RESULT_UNKNOWN) != ended) {
+        (result == CRAFT_RESULT_UNKNOWN && !ended && node->installs == 0) ||
+        (result != CRAFT_RESULT_UNKNOWN && ended)) {
         cluster_fail(node->cluster, "%u ends a token with %d, which is wrong",
                      node->position, result);
     }
@@ -503,7 +525,7 @@ static void on_done(void *host, uint64_t token, int result, craft_index index)
                            .token = token,
                            .result = result,
                            .index = index};
-    uint32_t life = hook_begin(node, &effect);
+    uint32_t life = cluster_hook_begin(node, &effect);
 
     if (token == 0 || token > cluster->tokens_len) {
         cluster_fail(cluster, "%u ends token %llu, never given", node->position,
@@ -513,21 +535,21 @@ static void on_done(void *host, uint64_t token, int result, craft_index index)
     cluster->tokens[token - 1].state = CLUSTER_TOKEN_ENDED;
     cluster->tokens[token - 1].result = result;
     cluster->tokens[token - 1].index = index;
-    hook_end(node, CRAFT_EFFECT_DONE, life);
+    cluster_hook_end(node, CRAFT_EFFECT_DONE, life);
 }
 
 static void on_event(void *host, const craft_event *event)
 {
     struct cluster_node *node = host;
     craft_effect effect = {.kind = CRAFT_EFFECT_EVENT, .event = event};
-    uint32_t life = hook_begin(node, &effect);
+    uint32_t life = cluster_hook_begin(node, &effect);
 
     if (event->kind >= CRAFT_EVENT_KIND_END || event->count == 0) {
         cluster_fail(node->cluster, "%u: an event of kind %u", node->position,
                      event->kind);
     }
     node->events[event->kind] = *event;
-    hook_end(node, CRAFT_EFFECT_EVENT, life);
+    cluster_hook_end(node, CRAFT_EFFECT_EVENT, life);
 }
 
 const craft_hooks cluster_hooks = {.struct_size = sizeof(craft_hooks),
@@ -536,7 +558,10 @@ const craft_hooks cluster_hooks = {.struct_size = sizeof(craft_hooks),
                                    .apply = on_apply,
                                    .fetch = on_fetch,
                                    .done = on_done,
-                                   .event = on_event};
+                                   .event = on_event,
+                                   .snapshot_read = cluster_on_read,
+                                   .snapshot_write = cluster_on_write,
+                                   .install = cluster_on_install};
 
 /* ------------------------------------------------------------------- pull */
 
@@ -554,6 +579,15 @@ static void effect_take(struct cluster_node *node, const craft_effect *effect)
         break;
     case CRAFT_EFFECT_APPLY:
         on_apply(node, effect->entries, effect->entries_len);
+        break;
+    case CRAFT_EFFECT_SNAPSHOT_READ:
+        cluster_on_read(node, effect->snapshot_read);
+        break;
+    case CRAFT_EFFECT_SNAPSHOT_WRITE:
+        cluster_on_write(node, effect->snapshot_write);
+        break;
+    case CRAFT_EFFECT_INSTALL:
+        cluster_on_install(node, effect->snapshot);
         break;
     case CRAFT_EFFECT_DONE:
         on_done(node, effect->token, effect->result, effect->index);

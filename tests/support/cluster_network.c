@@ -9,6 +9,7 @@
 static void message_free(struct cluster_message *message)
 {
     free(message->entries);
+    free(message->part);
     free(message);
 }
 
@@ -24,6 +25,27 @@ static void network_add(struct cluster *cluster,
     cluster->network_len++;
 }
 
+/* The bytes that a part of a snapshot points to. */
+static void part_keep(struct cluster_message *message,
+                      const craft_snapshot_part *from)
+{
+    craft_snapshot_part *part = &message->message.as.snapshot;
+
+    message->part_len = from->configuration_len + from->data_len;
+    message->part = malloc(message->part_len + 1);
+    if (message->part == NULL) {
+        abort();
+    }
+    memcpy(message->part, from->configuration, from->configuration_len);
+    part->configuration = message->part;
+    part->data = NULL;
+    if (from->data_len > 0) {
+        memcpy(message->part + from->configuration_len, from->data,
+               from->data_len);
+        part->data = message->part + from->configuration_len;
+    }
+}
+
 static struct cluster_message *message_copy(struct cluster *cluster,
                                             const craft_message *message)
 {
@@ -36,6 +58,9 @@ static struct cluster_message *message_copy(struct cluster *cluster,
         abort();
     }
     copy->message = *message;
+    if (message->kind == CRAFT_MESSAGE_SNAPSHOT) {
+        part_keep(copy, &message->as.snapshot);
+    }
     copy->from = cluster_position(cluster, message->from);
     copy->to = cluster_position(cluster, message->to);
     if (len > 0) {
@@ -149,6 +174,9 @@ cluster_copy_message(struct cluster *cluster,
         abort();
     }
     *copy = *message;
+    if (message->part != NULL) {
+        part_keep(copy, &message->message.as.snapshot);
+    }
     copy->label[0] = '\0';
     copy->entries = NULL;
     if (message->entries_len > 0) {
@@ -324,10 +352,15 @@ int cluster_deliver_message(struct cluster *cluster,
     craft_message copy = message->message;
     craft_entry *entries = entries_unfold(message);
     uint32_t from = message->from;
+    struct cluster_message part = *message;
     int rv = 0;
 
+    part.part = NULL;
     if (copy.kind == CRAFT_MESSAGE_APPEND) {
         copy.as.append.entries = entries;
+    } else if (copy.kind == CRAFT_MESSAGE_SNAPSHOT) {
+        part_keep(&part, &copy.as.snapshot);
+        copy.as.snapshot = part.message.as.snapshot;
     }
     if (!keep) {
         cluster_drop_message(cluster, message);
@@ -340,6 +373,10 @@ int cluster_deliver_message(struct cluster *cluster,
             cluster_fail(cluster, "%u refuses what %u sent: %s", node->position,
                          from, craft_error_name(rv));
         }
+    }
+    if (part.part != NULL) {
+        test_memory_poison(part.part, part.part_len);
+        free(part.part);
     }
     free(entries);
     return rv;

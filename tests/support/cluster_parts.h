@@ -53,6 +53,7 @@ void cluster_note_vote(struct cluster_node *node, craft_term term,
                        craft_id voted_for);
 void cluster_note_append(struct cluster_node *node,
                          const craft_message *message);
+void cluster_note_part(struct cluster_node *node, const craft_message *message);
 void cluster_committed_add(struct cluster *cluster, struct cluster_entry *entry,
                            craft_term term);
 bool cluster_must_have(const struct cluster *cluster, craft_term term,
@@ -74,6 +75,19 @@ void cluster_record_take(struct cluster_node *node,
 void cluster_records_drop(struct cluster_node *node, size_t from);
 void cluster_disk_apply(struct cluster_disk *disk,
                         const struct cluster_record *record);
+
+/* cluster_snapshot.c */
+void cluster_snapshot_copy(struct cluster_snapshot *to,
+                           const craft_snapshot *from);
+craft_snapshot cluster_snapshot_of(const struct cluster_snapshot *from);
+void cluster_on_read(void *host, const craft_snapshot_read *read);
+void cluster_on_write(void *host, const craft_snapshot_write *write);
+void cluster_on_install(void *host, const craft_snapshot *snapshot);
+/* Around the body of a hook. */
+uint32_t cluster_hook_begin(struct cluster_node *node,
+                            const craft_effect *effect);
+void cluster_hook_end(struct cluster_node *node, uint32_t kind, uint32_t life);
+bool cluster_ends_inside(struct cluster_node *node, uint32_t mode);
 
 /* cluster_network.c */
 void cluster_send(struct cluster_node *node, const craft_message *message);

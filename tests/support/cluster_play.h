@@ -72,7 +72,7 @@ void play_log(struct cluster *cluster, uint32_t position, char *text,
 struct play_state {
     craft_status status;
     craft_peer_status peers[CLUSTER_NODES_MAX];
-    uint32_t effects[8]; /* but events */
+    uint32_t effects[10]; /* but events */
     size_t log_len;
 };
 

@@ -115,6 +115,10 @@ static void disk_record(struct rig *rig, const craft_persist *record)
         assert_true(record->truncate_from <= rig->disk_last);
         rig->disk_last = record->truncate_from - 1;
     }
+    if ((record->flags & CRAFT_PERSIST_SNAPSHOT) != 0 &&
+        rig->disk_last < record->snapshot->index) {
+        rig->disk_last = record->snapshot->index;
+    }
     for (size_t i = 0; i < record->entries_len; i++) {
         disk_write(rig, &record->entries[i]);
     }
@@ -153,6 +157,18 @@ static void effect_note(struct rig *rig)
         rig->fetch_ticket = effect->fetch->ticket;
         rig->fetch_first = effect->fetch->first;
         rig->fetch_max = effect->fetch->entries_max;
+        break;
+    case CRAFT_EFFECT_SNAPSHOT_READ:
+        rig->read_ticket = effect->snapshot_read->ticket;
+        rig->read_max = effect->snapshot_read->bytes_max;
+        break;
+    case CRAFT_EFFECT_SNAPSHOT_WRITE:
+        rig->write_ticket = effect->snapshot_write->ticket;
+        rig->write_end =
+            effect->snapshot_write->offset + effect->snapshot_write->data_len;
+        break;
+    case CRAFT_EFFECT_INSTALL:
+        rig->apply_last = effect->snapshot->index;
         break;
     default:
         break;
@@ -212,11 +228,35 @@ int rig_fetched(struct rig *rig)
     return rv;
 }
 
+int rig_part_read(struct rig *rig, size_t len)
+{
+    craft_chunk chunk = {sizeof chunk, 0, rig_bytes, len};
+
+    return craft_snapshot_read_done(rig->node, rig->read_ticket, &chunk,
+                                    CRAFT_ENDING_OK);
+}
+
+int rig_part_written(struct rig *rig)
+{
+    int rv;
+
+    rig->memory.sealed = true;
+    rv = craft_snapshot_written(rig->node, rig->write_ticket, rig->write_end,
+                                CRAFT_ENDING_OK);
+    rig->memory.sealed = false;
+    return rv;
+}
+
 static void effect_end(struct rig *rig, uint32_t kind)
 {
     if (kind == CRAFT_EFFECT_PERSIST && !rig->slow_disk) {
         assert_int_equal(rig_persisted(rig), 0);
-    } else if (kind == CRAFT_EFFECT_APPLY && !rig->slow_machine) {
+    } else if (kind == CRAFT_EFFECT_SNAPSHOT_READ && !rig->slow_parts) {
+        assert_int_equal(rig_part_read(rig, rig->read_max), 0);
+    } else if (kind == CRAFT_EFFECT_SNAPSHOT_WRITE && !rig->slow_parts) {
+        assert_int_equal(rig_part_written(rig), 0);
+    } else if ((kind == CRAFT_EFFECT_APPLY || kind == CRAFT_EFFECT_INSTALL) &&
+               !rig->slow_machine) {
         rig->memory.sealed = true;
         assert_int_equal(
             craft_applied(rig->node, rig->apply_last, CRAFT_ENDING_OK), 0);

@@ -40,9 +40,14 @@ struct rig {
     bool slow_disk;    /* persists stay open */
     bool slow_machine; /* apply batches stay open */
     bool slow_fetch;   /* fetches stay open */
+    bool slow_parts;   /* reads and writes of snapshots stay open */
     bool tell_events;
     uint64_t ticket;       /* the last one seen */
     uint64_t fetch_ticket; /* open; 0 = none */
+    uint64_t read_ticket;  /* of a part; the last one seen */
+    size_t read_max;
+    uint64_t write_ticket; /* likewise */
+    uint64_t write_end;    /* the offset behind it */
     craft_index fetch_first;
     size_t fetch_max;
     craft_index apply_last; /* of the last batch */
@@ -77,6 +82,10 @@ void rig_run(struct rig *rig);
 /* End the last ticket seen, or the open fetch from the disk. */
 int rig_persisted(struct rig *rig);
 int rig_fetched(struct rig *rig);
+
+/* End the last read of a part with so many bytes, or the last write. */
+int rig_part_read(struct rig *rig, size_t len);
+int rig_part_written(struct rig *rig);
 
 /* What happened since the last call; valid until the next one. */
 const char *rig_told(struct rig *rig);

@@ -98,12 +98,39 @@ static int do_fetched(craft_node *node)
     return craft_fetched(node, 1, NULL, 0, CRAFT_ENDING_OK);
 }
 
+static int do_begin(craft_node *node)
+{
+    craft_snapshot snapshot = {sizeof snapshot, 0, 0, 0, NULL, 0, 0, 0};
+
+    return craft_snapshot_begin(node, 0, &snapshot);
+}
+
+static int do_end(craft_node *node)
+{
+    craft_snapshot snapshot = {sizeof snapshot, 0, 1, 1, NULL, 0, 0, 0};
+
+    return craft_snapshot_end(node, &snapshot, 0);
+}
+
+static int do_read_done(craft_node *node)
+{
+    craft_chunk chunk = {sizeof chunk, 0, NULL, 0};
+
+    return craft_snapshot_read_done(node, 1, &chunk, CRAFT_ENDING_OK);
+}
+
+static int do_written(craft_node *node)
+{
+    return craft_snapshot_written(node, 1, 0, CRAFT_ENDING_OK);
+}
+
 static const input inputs[] = {
     do_tick,       do_tick_nothing, do_receive,     do_receive_bytes,
     do_propose,    do_propose_many, craft_campaign, do_unreachable,
     do_persisted,  do_applied,      do_fetched,     craft_hold,
     do_propose_at, do_read,         do_transfer,    do_read_lease,
-    do_clock,
+    do_clock,      do_begin,        do_end,         do_read_done,
+    do_written,
 };
 
 #define INPUTS (sizeof inputs / sizeof inputs[0])

@@ -38,6 +38,9 @@ enum golden {
     GOLDEN_TIMEOUT_NOW,
     GOLDEN_READ,
     GOLDEN_READ_REPLY,
+    GOLDEN_SNAPSHOT,
+    GOLDEN_SNAPSHOT_OFFER,
+    GOLDEN_SNAPSHOT_REPLY,
     GOLDEN_COUNT
 };
 
@@ -93,6 +96,20 @@ static const char *const golden_hex[GOLDEN_COUNT] = {
         "0109480000000000 0700000000000000 0200000000000000 8877665544332211 "
         "0100000000000000 0500000000000000 0900000000000000 2100000000000000 "
         "0a00000000000000",
+    [GOLDEN_SNAPSHOT] =
+        "010a680018000000 0700000000000000 0100000000000000 8877665544332211 "
+        "0200000000000000 0500000000000000 0900000000000000 0a00000000000000 "
+        "0400000000000000 0020000000000000 efcdab8967452301 0010000000000000 "
+        "0900000005000000 6372616674636667 3100000000000000 7374617465000000",
+    [GOLDEN_SNAPSHOT_OFFER] =
+        "010a680010000000 0700000000000000 0100000000000000 8877665544332211 "
+        "0200000000000000 0500000000000000 0900000000000000 0a00000000000000 "
+        "0400000000000000 0020000000000000 efcdab8967452301 0000000000000000 "
+        "0900000000000000 6372616674636667 3100000000000000",
+    [GOLDEN_SNAPSHOT_REPLY] =
+        "010b600000000000 0700000000000000 0200000000000000 8877665544332211 "
+        "0100000000000000 0500000000000000 0900000000000000 0a00000000000000 "
+        "0400000000000000 0510000000000000 0010000000000000 0100000000000000",
 };
 
 static inline uint8_t hex_digit(char c)
@@ -168,6 +185,35 @@ static inline craft_message golden_short(enum golden which)
     return message;
 }
 
+/* Of a snapshot. */
+static inline craft_message golden_part(enum golden which)
+{
+    craft_message message;
+
+    if (which == GOLDEN_SNAPSHOT_REPLY) {
+        message = golden_header(CRAFT_MESSAGE_SNAPSHOT_REPLY, 2, 1);
+        message.as.snapshot_reply.index = 10;
+        message.as.snapshot_reply.term = 4;
+        message.as.snapshot_reply.offset = 0x1005;
+        message.as.snapshot_reply.written = 0x1000;
+        message.as.snapshot_reply.gap = 1;
+        return message;
+    }
+    message = golden_header(CRAFT_MESSAGE_SNAPSHOT, 1, 2);
+    message.as.snapshot.index = 10;
+    message.as.snapshot.term = 4;
+    message.as.snapshot.size = 0x2000;
+    message.as.snapshot.digest = 0x0123456789abcdef;
+    message.as.snapshot.configuration = (const uint8_t *)"craftcfg1";
+    message.as.snapshot.configuration_len = 9;
+    if (which == GOLDEN_SNAPSHOT) {
+        message.as.snapshot.offset = 0x1000;
+        message.as.snapshot.data = (const uint8_t *)"state";
+        message.as.snapshot.data_len = 5;
+    }
+    return message;
+}
+
 /* The message of a golden vector; entries: at least 3. */
 static inline craft_message golden_message(enum golden which,
                                            craft_entry *entries)
@@ -195,6 +241,10 @@ static inline craft_message golden_message(enum golden which,
     case GOLDEN_READ:
     case GOLDEN_READ_REPLY:
         return golden_short(which);
+    case GOLDEN_SNAPSHOT:
+    case GOLDEN_SNAPSHOT_OFFER:
+    case GOLDEN_SNAPSHOT_REPLY:
+        return golden_part(which);
     case GOLDEN_ACCEPTED:
         message = golden_header(CRAFT_MESSAGE_APPEND_REPLY, 2, 1);
         message.as.append_reply.promise_ms = 500;
@@ -299,6 +349,36 @@ static inline void random_append(uint64_t *state, craft_message *message,
     }
 }
 
+static inline void random_part(uint64_t *state, craft_message *message,
+                               const uint8_t *data)
+{
+    craft_snapshot_part *part = &message->as.snapshot;
+
+    part->index = random_number(state, CRAFT_NUMBER_MAX - 1);
+    part->term = random_number(state, message->term + 1);
+    part->size = random_number(state, CRAFT_NUMBER_MAX);
+    part->digest = random_next(state);
+    part->configuration = data;
+    part->configuration_len = 1 + (size_t)random_below(state, RANDOM_DATA_MAX);
+    part->data_len = (size_t)random_below(state, RANDOM_DATA_MAX + 1);
+    if (part->data_len > part->size) {
+        part->data_len = 0;
+    }
+    part->offset = random_below(state, part->size - part->data_len + 1);
+    part->data = part->data_len > 0 ? data + RANDOM_DATA_MAX : NULL;
+}
+
+static inline void random_part_reply(uint64_t *state, craft_message *message)
+{
+    craft_snapshot_reply *reply = &message->as.snapshot_reply;
+
+    reply->index = random_number(state, CRAFT_NUMBER_MAX);
+    reply->term = random_number(state, message->term + 1);
+    reply->offset = random_number(state, CRAFT_NUMBER_MAX);
+    reply->written = random_below(state, reply->offset + 1);
+    reply->gap = (uint32_t)random_below(state, 2);
+}
+
 /*
  * A message that a correct server may send. entries: RANDOM_ENTRIES_MAX;
  * data: RANDOM_ENTRIES_MAX * RANDOM_DATA_MAX bytes for them to point into.
@@ -341,6 +421,12 @@ static inline void random_message(uint64_t *state, craft_message *message,
         break;
     case CRAFT_MESSAGE_APPEND:
         random_append(state, message, entries, data);
+        break;
+    case CRAFT_MESSAGE_SNAPSHOT:
+        random_part(state, message, data);
+        break;
+    case CRAFT_MESSAGE_SNAPSHOT_REPLY:
+        random_part_reply(state, message);
         break;
     default:
         reply->rejected = (uint32_t)random_below(state, 2);
@@ -385,6 +471,25 @@ static inline void assert_messages_equal(const craft_message *got,
         assert_entries_equal(&got->as.append, &want->as.append);
         a.as.append.entries = NULL;
         b.as.append.entries = NULL;
+    }
+    if (want->kind == CRAFT_MESSAGE_SNAPSHOT) {
+        const craft_snapshot_part *part = &got->as.snapshot;
+
+        assert_int_equal(part->configuration_len,
+                         want->as.snapshot.configuration_len);
+        assert_memory_equal(part->configuration,
+                            want->as.snapshot.configuration,
+                            part->configuration_len);
+        assert_int_equal(part->data_len, want->as.snapshot.data_len);
+        assert_int_equal(part->data == NULL, part->data_len == 0);
+        if (part->data_len > 0) {
+            assert_memory_equal(part->data, want->as.snapshot.data,
+                                part->data_len);
+        }
+        a.as.snapshot.configuration = NULL;
+        b.as.snapshot.configuration = NULL;
+        a.as.snapshot.data = NULL;
+        b.as.snapshot.data = NULL;
     }
     /* Every other byte is a field, on every target: there is no padding. */
     assert_memory_equal(&a, &b, sizeof a);

@@ -16,23 +16,59 @@
 
 /* But CRAFT_WHY_OTHER, which no state should be in. */
 static const uint32_t codes[] = {
-    CRAFT_WHY_NOTHING,       CRAFT_WHY_NOT_STARTED,  CRAFT_WHY_STOPPED,
-    CRAFT_WHY_HALTED,        CRAFT_WHY_UNSETTLED,    CRAFT_WHY_DELIVERY,
-    CRAFT_WHY_NO_LEADER,     CRAFT_WHY_ASK_LEADER,   CRAFT_WHY_OWN_DISK,
-    CRAFT_WHY_DISK_FULL,     CRAFT_WHY_NO_MEMORY,    CRAFT_WHY_NUMBERS_END,
-    CRAFT_WHY_FETCH,         CRAFT_WHY_FETCH_FAILED, CRAFT_WHY_DISK_SILENT,
-    CRAFT_WHY_LEADS,         CRAFT_WHY_FOLLOWS,      CRAFT_WHY_NO_CONFIGURATION,
-    CRAFT_WHY_NOT_MEMBER,    CRAFT_WHY_LEARNER,      CRAFT_WHY_TIMER,
-    CRAFT_WHY_LEADER_SILENT, CRAFT_WHY_PRE_VOTES,    CRAFT_WHY_VOTES,
-    CRAFT_WHY_PROMISED,      CRAFT_WHY_COMMITTED,    CRAFT_WHY_BEYOND_LOG,
-    CRAFT_WHY_UNVERIFIED,    CRAFT_WHY_NOT_TOLD,     CRAFT_WHY_VOTERS,
-    CRAFT_WHY_OLD_TERM,      CRAFT_WHY_SELF,         CRAFT_WHY_UNKNOWN_PEER,
-    CRAFT_WHY_UP_TO_DATE,    CRAFT_WHY_IN_FLIGHT,    CRAFT_WHY_WINDOW_MESSAGES,
-    CRAFT_WHY_WINDOW_BYTES,  CRAFT_WHY_PROBING,      CRAFT_WHY_PEER_SILENT,
-    CRAFT_WHY_UNKNOWN_READ,  CRAFT_WHY_FIRST_COMMIT, CRAFT_WHY_ROUND,
-    CRAFT_WHY_ANSWER,        CRAFT_WHY_QUESTION,     CRAFT_WHY_CATCH_UP,
-    CRAFT_WHY_APPLY,         CRAFT_WHY_READS_MAX,    CRAFT_WHY_TOO_LONG,
-    CRAFT_WHY_TRANSFER,      CRAFT_WHY_UNCOMMITTED,  CRAFT_WHY_TOKENS_MAX,
+    CRAFT_WHY_NOTHING,
+    CRAFT_WHY_NOT_STARTED,
+    CRAFT_WHY_STOPPED,
+    CRAFT_WHY_HALTED,
+    CRAFT_WHY_UNSETTLED,
+    CRAFT_WHY_DELIVERY,
+    CRAFT_WHY_NO_LEADER,
+    CRAFT_WHY_ASK_LEADER,
+    CRAFT_WHY_OWN_DISK,
+    CRAFT_WHY_DISK_FULL,
+    CRAFT_WHY_NO_MEMORY,
+    CRAFT_WHY_NUMBERS_END,
+    CRAFT_WHY_FETCH,
+    CRAFT_WHY_FETCH_FAILED,
+    CRAFT_WHY_DISK_SILENT,
+    CRAFT_WHY_INSTALL,
+    CRAFT_WHY_LEADS,
+    CRAFT_WHY_FOLLOWS,
+    CRAFT_WHY_NO_CONFIGURATION,
+    CRAFT_WHY_NOT_MEMBER,
+    CRAFT_WHY_LEARNER,
+    CRAFT_WHY_TIMER,
+    CRAFT_WHY_LEADER_SILENT,
+    CRAFT_WHY_PRE_VOTES,
+    CRAFT_WHY_VOTES,
+    CRAFT_WHY_PROMISED,
+    CRAFT_WHY_COMMITTED,
+    CRAFT_WHY_BEYOND_LOG,
+    CRAFT_WHY_UNVERIFIED,
+    CRAFT_WHY_NOT_TOLD,
+    CRAFT_WHY_VOTERS,
+    CRAFT_WHY_OLD_TERM,
+    CRAFT_WHY_SELF,
+    CRAFT_WHY_UNKNOWN_PEER,
+    CRAFT_WHY_UP_TO_DATE,
+    CRAFT_WHY_IN_FLIGHT,
+    CRAFT_WHY_WINDOW_MESSAGES,
+    CRAFT_WHY_WINDOW_BYTES,
+    CRAFT_WHY_PROBING,
+    CRAFT_WHY_PEER_SILENT,
+    CRAFT_WHY_SNAPSHOT,
+    CRAFT_WHY_UNKNOWN_READ,
+    CRAFT_WHY_FIRST_COMMIT,
+    CRAFT_WHY_ROUND,
+    CRAFT_WHY_ANSWER,
+    CRAFT_WHY_QUESTION,
+    CRAFT_WHY_CATCH_UP,
+    CRAFT_WHY_APPLY,
+    CRAFT_WHY_READS_MAX,
+    CRAFT_WHY_TOO_LONG,
+    CRAFT_WHY_TRANSFER,
+    CRAFT_WHY_UNCOMMITTED,
+    CRAFT_WHY_TOKENS_MAX,
 };
 
 #define CODES (sizeof codes / sizeof codes[0])
@@ -872,6 +908,63 @@ static void every_code_has_a_name_and_a_sentence(void **state)
     assert_string_equal(text, "?: cause 12345");
 }
 
+/* ---------------------------------------------------------------- snapshots */
+
+/* A voter alone, or the leader of three whose 3 has nothing, takes one at 4. */
+static craft_snapshot snapshot_taken(struct rig *rig)
+{
+    craft_snapshot snapshot = {.struct_size = sizeof snapshot};
+
+    assert_int_equal(craft_snapshot_begin(rig->node, 4, &snapshot), 0);
+    snapshot.size = 10;
+    snapshot.digest = 1;
+    assert_int_equal(craft_snapshot_end(rig->node, &snapshot, 0), 0);
+    rig_run(rig);
+    return snapshot;
+}
+
+static void a_peer_gets_a_snapshot(void **state)
+{
+    struct rig *rig = rig_new(1);
+
+    (void)state;
+    rig_lead(rig, 3);
+    assert_int_equal(rig_acknowledge(rig, 2, 2), 0);
+    rig_run(rig);
+    propose(rig, 3);
+    assert_int_equal(rig_acknowledge(rig, 2, 5), 0);
+    rig_run(rig);
+    (void)snapshot_taken(rig);
+    assert_string_equal(PEER(rig, 3),
+                        "peer 3: it lacks entries that were compacted and gets "
+                        "a snapshot index=4 limit=10");
+    rig_free(rig);
+}
+
+static void a_snapshot_is_installed_first(void **state)
+{
+    craft_restore restore = {.struct_size = sizeof restore, .term = 3};
+    struct rig *rig = rig_new(1);
+    struct rig *other = rig_new(1);
+    craft_snapshot snapshot;
+
+    (void)state;
+    rig_lead(rig, 1);
+    propose(rig, 3);
+    snapshot = snapshot_taken(rig);
+    restore.applied_index = 2;
+    restore.snapshot = &snapshot;
+    other->slow_machine = true;
+    assert_int_equal(rig_open(other), 0);
+    assert_int_equal(craft_node_restore(other->node, &restore), 0);
+    assert_int_equal(craft_node_start(other->node), 0);
+    rig_run(other);
+    assert_string_equal(LEADER(other),
+                        "leader: a snapshot is to be installed first index=4");
+    rig_free(other);
+    rig_free(rig);
+}
+
 /* Comes last. */
 static void every_code_was_reached(void **state)
 {
@@ -914,6 +1007,8 @@ int main(void)
         cmocka_unit_test(any_subject_has_an_answer),
         cmocka_unit_test(an_answer_of_any_struct_size_is_a_prefix),
         cmocka_unit_test(every_code_has_a_name_and_a_sentence),
+        cmocka_unit_test(a_peer_gets_a_snapshot),
+        cmocka_unit_test(a_snapshot_is_installed_first),
         cmocka_unit_test(every_code_was_reached),
     };
 
