@@ -222,6 +222,28 @@ static const char *check_reads(const struct craft_node *node)
     return NULL;
 }
 
+/* A time of the past, or none. */
+static bool time_was(uint64_t time_ns, uint64_t now_ns)
+{
+    return time_ns == CRAFT_NO_TIME ||
+           (now_ns != CRAFT_NO_TIME && time_ns <= now_ns);
+}
+
+static const char *check_lease(const struct craft_node *node)
+{
+    const struct craft_lease *lease = &node->lease;
+
+    if (!time_was(lease->quiet_ns, lease->now_ns) ||
+        !time_was(lease->start_ns, lease->now_ns) ||
+        !time_was(lease->round_ns, lease->now_ns)) {
+        return "lease: nothing began later than now";
+    }
+    if (lease->round > node->replication.round) {
+        return "lease: no round is awaited that has not begun";
+    }
+    return NULL;
+}
+
 static const char *check_delivery(const struct craft_node *node)
 {
     bool held = (node->delivery.holds & ~CRAFT_HOLDS_RUNNING) != 0;
@@ -235,9 +257,9 @@ static const char *check_delivery(const struct craft_node *node)
 const char *craft_check(const craft_node *node)
 {
     static const char *(*const checks[])(const struct craft_node *node) = {
-        check_persist,       check_peers,  check_commit, check_standing,
-        check_configuration, check_tokens, check_reads,  check_delivery,
-        check_snapshot,      check_parts,
+        check_persist,       check_peers,    check_commit, check_standing,
+        check_configuration, check_tokens,   check_reads,  check_lease,
+        check_delivery,      check_snapshot, check_parts,
     };
     const char *broken;
 
