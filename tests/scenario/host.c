@@ -174,6 +174,20 @@ void host_campaign(struct story *story, struct words *words)
     }
 }
 
+void host_snapshot(struct story *story, struct words *words)
+{
+    struct cluster_node *node = story_up(story, words);
+    uint64_t index = words_number(words, "index", 0);
+    uint64_t keep = words_number(words, "keep", 0);
+
+    if (story_ready(story, words)) {
+        story_result(
+            story, node->position,
+            cluster_snapshot(story->cluster, node->position, index,
+                             keep > SIZE_MAX ? SIZE_MAX : (size_t)keep));
+    }
+}
+
 void host_read(struct story *story, struct words *words)
 {
     struct cluster_node *node = story_up(story, words);

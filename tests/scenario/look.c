@@ -44,7 +44,9 @@ void look_status(struct story *story, struct words *words)
 
 static const char *progress_name(uint32_t progress)
 {
-    return progress == CRAFT_PROGRESS_PROBE ? "probe" : "replicate";
+    static const char *const names[] = {"probe", "replicate", "snapshot"};
+
+    return progress < sizeof names / sizeof names[0] ? names[progress] : "?";
 }
 
 /* The peer of that id, as the node sees it; false when it has none. */
@@ -292,6 +294,11 @@ static const struct fact facts[] = {
     {"first", "first entry still in memory", NULL, FIELD(first_index)},
     {"durable", "up to here on its disk, as it knows", NULL,
      FIELD(durable_index)},
+    {"base", "entries up to there were compacted", NULL, FIELD(base_index)},
+    {"snapshot", "index of its latest", NULL, FIELD(snapshot_index)},
+    {"sending", "index of the one it sends", NULL, FIELD(sending_index)},
+    {"receiving", "index of the one that arrives", NULL,
+     FIELD(receiving_index)},
     {"commit", "its commit index", NULL, FIELD(commit_index)},
     {"applied", "its applied index", NULL, FIELD(applied_index)},
     {"configuration", "index of the one in force", NULL,

@@ -11,7 +11,8 @@ static void set_modes(struct story *story, struct words *words, uint32_t mode)
     struct cluster_node *node = story_up(story, words);
     bool apply = words_flag(words, "apply");
     bool fetch = words_flag(words, "fetch");
-    bool disk = words_flag(words, "disk") || (!apply && !fetch);
+    bool parts = words_flag(words, "parts");
+    bool disk = words_flag(words, "disk") || (!apply && !fetch && !parts);
 
     if (!story_ready(story, words)) {
         return;
@@ -19,15 +20,62 @@ static void set_modes(struct story *story, struct words *words, uint32_t mode)
     node->persist_ends = disk ? mode : node->persist_ends;
     node->apply_ends = apply ? mode : node->apply_ends;
     node->fetch_ends = fetch ? mode : node->fetch_ends;
+    node->parts_end = parts ? mode : node->parts_end;
     if (mode == CLUSTER_ENDS_INSIDE && disk) {
         (void)cluster_persist_all(story->cluster, node->position);
     }
     if (mode == CLUSTER_ENDS_INSIDE && apply) {
         (void)cluster_apply_all(story->cluster, node->position);
     }
+    if (mode == CLUSTER_ENDS_INSIDE && parts) {
+        (void)cluster_part_read(story->cluster, node->position,
+                                CRAFT_ENDING_OK);
+        (void)cluster_part_written(story->cluster, node->position,
+                                   CRAFT_ENDING_OK);
+    }
     while (mode == CLUSTER_ENDS_INSIDE && fetch && node->fetches_len > 0) {
         (void)cluster_fetch_one(story->cluster, node->position,
                                 CRAFT_ENDING_OK);
+    }
+}
+
+/* ---------------------------------------------------------------- endings */
+
+static int take_ending(struct words *words)
+{
+    if (words_flag(words, "nospace")) {
+        return CRAFT_ENDING_NOSPACE;
+    }
+    if (words_flag(words, "error")) {
+        return CRAFT_ENDING_ERROR;
+    }
+    (void)words_flag(words, "ok");
+    return CRAFT_ENDING_OK;
+}
+
+void slow_part_read(struct story *story, struct words *words)
+{
+    struct cluster_node *node = story_up(story, words);
+    int ending = take_ending(words);
+
+    if (node->part_read.ticket == 0) {
+        story_cannot(story, "no read of server %u is open", node->position);
+    }
+    if (story_ready(story, words)) {
+        (void)cluster_part_read(story->cluster, node->position, ending);
+    }
+}
+
+void slow_part_written(struct story *story, struct words *words)
+{
+    struct cluster_node *node = story_up(story, words);
+    int ending = take_ending(words);
+
+    if (node->part_write.ticket == 0) {
+        story_cannot(story, "no write of server %u is open", node->position);
+    }
+    if (story_ready(story, words)) {
+        (void)cluster_part_written(story->cluster, node->position, ending);
     }
 }
 
@@ -57,20 +105,6 @@ void slow_room(struct story *story, struct words *words)
     if (story_ready(story, words)) {
         node->disk_full = false;
     }
-}
-
-/* ---------------------------------------------------------------- endings */
-
-static int take_ending(struct words *words)
-{
-    if (words_flag(words, "nospace")) {
-        return CRAFT_ENDING_NOSPACE;
-    }
-    if (words_flag(words, "error")) {
-        return CRAFT_ENDING_ERROR;
-    }
-    (void)words_flag(words, "ok");
-    return CRAFT_ENDING_OK;
 }
 
 void slow_persisted(struct story *story, struct words *words)
@@ -103,10 +137,12 @@ void slow_applied(struct story *story, struct words *words)
     int ending = take_ending(words);
     uint64_t index = words_number(words, "index", UINT64_MAX);
 
-    if (index == UINT64_MAX && node->batch == NULL) {
+    if (index == UINT64_MAX && node->batch == NULL && node->installing == 0) {
         story_cannot(story, "no batch of server %u is open", node->position);
     }
-    index = index == UINT64_MAX ? node->batch_last : index;
+    if (index == UINT64_MAX) {
+        index = node->installing != 0 ? node->installing : node->batch_last;
+    }
     if (story_ready(story, words)) {
         story_result(
             story, node->position,

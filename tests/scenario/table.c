@@ -33,6 +33,10 @@ static const struct command commands[] = {
      host_clock, true},
     {"read-lease", "N MS \"NAME\"", "the same at that time, by lease if it can",
      host_read_lease, true},
+    {"snapshot", "N [index=I] [keep=BYTES]",
+     "craft_snapshot_begin() of I [what is applied], and craft_snapshot_end(), "
+     "which keeps a tail [0]",
+     host_snapshot, true},
     {"transfer", "N [TARGET]",
      "hand leadership over; its end is told as that of \"transfer\"",
      host_transfer, true},
@@ -56,11 +60,11 @@ static const struct command commands[] = {
     {"eager", "N", "pull after every input again", host_eager, true},
 
     {NULL, NULL, "Disks and state machines", NULL, false},
-    {"stall", "N [disk] [apply] [fetch]",
-     "records [these by default], batches, fetches stay open until they are "
-     "ended",
+    {"stall", "N [disk] [apply] [fetch] [parts]",
+     "records [these by default], batches, fetches, reads and writes of "
+     "snapshots stay open until they are ended",
      slow_stall, true},
-    {"unstall", "N [disk] [apply] [fetch]",
+    {"unstall", "N [disk] [apply] [fetch] [parts]",
      "what is open ends; so does again all else, inside its hook", slow_unstall,
      true},
     {"persisted", "N [ok|nospace|error] [all | ticket=T] [keep=K]",
@@ -72,6 +76,10 @@ static const struct command commands[] = {
     {"fetched", "N [ok|error] [entries=(ENTRY, ..)]",
      "end the oldest open fetch, from the disk or with these entries",
      slow_fetched, true},
+    {"part-read", "N [ok|error]", "end the open read of a snapshot's part",
+     slow_part_read, true},
+    {"part-written", "N [ok|error]", "end the open write of one",
+     slow_part_written, true},
     {"full", "N", "records with entries end with NOSPACE", slow_full, true},
     {"room", "N", "the disk is no longer full", slow_room, true},
 

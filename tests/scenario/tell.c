@@ -120,6 +120,9 @@ static void tell_event(struct story *story, uint32_t position,
     if (event->kind == CRAFT_EVENT_REFUSED) {
         story_tell(story, "%u event: refused %s from %u", position,
                    tell_error(event->value), other);
+    } else if (event->kind == CRAFT_EVENT_SNAPSHOT) {
+        story_tell(story, "%u event: snapshot %s", position,
+                   tell_ending(event->value));
     } else if (event->kind == CRAFT_EVENT_STORAGE ||
                event->kind == CRAFT_EVENT_FETCH) {
         story_tell(story, "%u event: %s %s", position,
@@ -188,12 +191,17 @@ void tell_effect(struct cluster_node *node, const craft_effect *effect)
                        ? " (full)"
                        : stalled(node->persist_ends));
         break;
+    case CRAFT_EFFECT_SNAPSHOT_READ:
+    case CRAFT_EFFECT_SNAPSHOT_WRITE:
+        (void)craft_describe_effect(effect, line, sizeof line);
+        story_tell(story, "%u %s%s", position, line, stalled(node->parts_end));
+        break;
     default:
         (void)craft_describe_effect(effect, line, sizeof line);
         story_tell(story, "%u %s%s", position, line,
-                   stalled(effect->kind == CRAFT_EFFECT_APPLY
-                               ? node->apply_ends
-                               : node->fetch_ends));
+                   stalled(effect->kind == CRAFT_EFFECT_FETCH
+                               ? node->fetch_ends
+                               : node->apply_ends));
         break;
     }
 }
