@@ -200,6 +200,20 @@ only '--steady 1' pre_votes_for_votes engine/role.c \
     --crashes 0 --flight 2 --open 1
 told 'election safety'
 
+# What goes on for ever is broken, too.
+only '--live 1' refusal_is_not_heard core/replicate.c \
+    's/^        reply_rejected(node, slot, reply);/        (void)reply_rejected;/' \
+    'liveness: in time they agree' --servers 3 --term 3 --proposals 0 \
+    --heartbeats 0 --crashes 0 --flight 2 --open 1
+only '--live 1' lost_append_is_not_repeated core/replicate.c \
+    's/want_heartbeat = node->peers.all;/want_heartbeat = 0;/' \
+    'liveness: in time they agree' --servers 2 --term 2 --proposals 0 \
+    --heartbeats 0 --crashes 0
+only '--live 1' full_disk_is_given_up core/persist.c \
+    's/persist.retry = true;/persist.retry = false;/' \
+    'liveness: in time they agree' --servers 2 --term 2 --proposals 1 \
+    --heartbeats 0 --crashes 0 --full-disks 1
+
 # The same for the search itself, of a sound core (the edit changes nothing): a
 # digest that forgets a fact of the nodes.
 sed '/mix(sum, names\[node->standing.leader\])/d' "$here/facts.c" >"$scratch/facts.c"

@@ -47,6 +47,7 @@ static const char usage[] =
     "  --durable-machine 1 a state machine comes back as it was [0]\n"
     "  --check-facts 1     look for facts that the fingerprint forgets [0]\n"
     "  --refuse-memory 1   with --check-facts 1: to every input [0]\n"
+    "  --live N            from one of N worlds: they agree in time [0: none]\n"
     "  --script FILE       the way to what is broken, as a scenario\n"
     "  --states-max N      stop there [0: no]\n"
     "  --expect N          fail unless there are so many states [0: no]\n";
@@ -130,6 +131,10 @@ static bool option_take(const char *name, const char *text)
         options.states_max = value;
         return true;
     }
+    if (strcmp(name, "--live") == 0) {
+        options.live = value;
+        return true;
+    }
     if (strcmp(name, "--expect") == 0) {
         options.expect = value;
         return true;
@@ -155,6 +160,11 @@ int main(int argc, char **argv)
                 "explore: a term and a proposal are an entry each: "
                 "at most %d in all\n",
                 LOG_MAX);
+        return 2;
+    }
+    if (options.live != 0 && options.budget.errors > 0) {
+        fputs("explore: who has halted never agrees: --live or --errors\n",
+              stderr);
         return 2;
     }
     return search();

@@ -20,6 +20,7 @@
  *   memo     whether the facts are all of them
  *   refuse   what must change nothing: refused memory, endings out of turn
  *   check    what holds in every world
+ *   live     that in time they agree
  *   search   breadth first, and the way to a world
  *   tell     a way in words
  *   script   a way as a scenario
@@ -212,6 +213,8 @@ struct options {
     const char *script;   /* a file for the way to what is broken; or NULL */
     uint64_t states_max;
     uint64_t expect; /* states, 0 = not told */
+    uint64_t live;   /* look whether they agree in time: in one of so many
+                        worlds; 0 = in none */
     struct budget budget;
 };
 
@@ -368,6 +371,13 @@ void check_done(struct world *world, uint8_t server, const craft_node *node,
 void check_disk(const struct disk *before, const struct disk *after);
 /* Every world. */
 void check_world(const struct world *world);
+
+/* ------------------------------------------------------------------- live */
+
+/* Do they agree in time, from here on without faults? */
+void live_check(const struct world *world);
+/* How long that took at most, in one line. */
+void live_tell(void);
 
 /* ----------------------------------------------------------------- search */
 

@@ -119,6 +119,9 @@ static uint8_t kept_at(const struct step *steps, size_t left,
                                                               : 0;
 }
 
+/* The rule that was broken is that they agree in time. */
+static bool not_live;
+
 /* From the root, told; the last step is the one that broke a rule. */
 static void tell_way(uint32_t to, const struct step *last, const char *rule)
 {
@@ -149,6 +152,10 @@ static void tell_way(uint32_t to, const struct step *last, const char *rule)
     fflush(stdout);
     world_step(&world, last);
     tell_world(&world);
+    if (not_live) {
+        explore_forget();
+        live_check(&world);
+    }
     telling = false;
     free(steps);
 }
@@ -187,6 +194,11 @@ static bool expand(const struct world *world, uint32_t number,
             continue;
         }
         check_world(&after);
+        if (options.live != 0 && fingerprint % options.live == 0 &&
+            explore_broken() == NULL) {
+            live_check(&after);
+            not_live = explore_broken() != NULL;
+        }
         if (explore_broken() != NULL) {
             printf("explore: BROKEN: %s\n", explore_broken());
             tell_way(number, &steps[i], explore_broken());
@@ -233,6 +245,9 @@ static int search_end(bool whole, double seconds)
     if (explore_broken() != NULL) {
         tell_result("broken", seconds);
         return 1;
+    }
+    if (options.live != 0) {
+        live_tell();
     }
     tell_result(whole ? "complete" : "cut off", seconds);
     if (options.expect != 0 && options.expect != ways_len) {
