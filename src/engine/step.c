@@ -234,6 +234,7 @@ CRAFT_COLD static int step_part(struct craft_node *node,
         craft_role_follow(node, message->term, message->from);
     }
     craft_elect_heard(node);
+    craft_lease_heard(node);
     if (craft_receiving_covered(node, part->index, part->term)) {
         craft_follow_vouch(node, part->index); /* late, or not needed */
     } else if (parts_wanted(node)) {
