@@ -36,8 +36,7 @@ static int look(struct craft_wal_scan *scan)
 
 static int same_place(const craft_wal_report *a, const craft_wal_report *b)
 {
-    return a->error == b->error && a->offset == b->offset &&
-           strcmp(a->file, b->file) == 0;
+    return strcmp(a->text, b->text) == 0; /* which names the place */
 }
 
 /* What was read of a damaged store is a log, too: it begins where its entries

@@ -345,9 +345,6 @@ static int walk(struct craft_wal_scan *scan)
         if (rv != 0 || after > last_sequence(scan)) {
             break;
         }
-        if (!segment_exists(scan, after)) {
-            return missing(scan, after);
-        }
         rv = segment_open(scan, after, &scan->next);
         if (rv != 0 || scan->next.kind == CRAFT_WAL_HEADER_EMPTY ||
             scan->next.kind == CRAFT_WAL_HEADER_BAD) {

@@ -259,6 +259,11 @@ static void a_record_that_says_nothing_of_its_snapshot_is_refused(void **state)
     assert_int_equal(craft_wal_append(store.wal, &record, 1, NULL),
                      CRAFT_WAL_ERR_INVALID);
     assert_true(wal_store_equal(&store));
+    /* The store itself does not mind that it is empty. */
+    record.flags = CRAFT_PERSIST_SNAPSHOT;
+    snapshot.index = 1;
+    snapshot.configuration = NULL;
+    assert_int_equal(craft_wal_append(store.wal, &record, 1, NULL), 0);
     wal_store_free(&store);
 }
 
@@ -392,6 +397,48 @@ static void what_is_compacted_cannot_be_read(void **state)
                      CRAFT_WAL_ERR_RANGE);
     assert_int_equal(craft_wal_read(store.wal, last, &batch), 0);
     assert_int_equal(entry.index, last);
+    wal_store_free(&store);
+}
+
+/* The reader has looked where the entry is, and before it opens that file the
+   entry is compacted and the file removed. */
+static struct wal_store *racing;
+
+static int racing_open(void *ctx, const char *path, uint32_t flags)
+{
+    if (racing != NULL && flags == 0) {
+        struct wal_store *store = racing;
+
+        racing = NULL;
+        compact(store, wal_model_last(&store->model));
+        memory_files_remove(store->files, "0000000000000001.wal");
+    }
+    return memory_files_table()->open(ctx, path, flags);
+}
+
+static void a_file_that_goes_under_a_reader_is_no_failure(void **state)
+{
+    craft_wal_files table = *memory_files_table();
+    craft_entry entry;
+    uint8_t data[400];
+    craft_wal_batch batch = {.struct_size = sizeof batch,
+                             .entries = &entry,
+                             .entries_max = 1,
+                             .data = data,
+                             .data_max = sizeof data};
+    struct wal_store store;
+
+    (void)state;
+    wal_store_init(&store, 4096);
+    table.open = racing_open;
+    store.options.files = &table;
+    assert_int_equal(wal_store_open(&store), 0);
+    assert_int_equal(wal_store_vote(&store, 9, 3), 0);
+    fill(&store, 4);
+    racing = &store;
+    assert_int_equal(craft_wal_read(store.wal, 1, &batch),
+                     CRAFT_WAL_ERR_COMPACTED);
+    assert_null(racing);
     wal_store_free(&store);
 }
 
@@ -641,6 +688,41 @@ static void a_beginning_that_contradicts_itself_is_refused(void **state)
     wal_store_free(&store);
 }
 
+/* The snapshot that a segment begins with is the one before it, and as long. */
+static void a_segment_that_begins_with_another_snapshot_is_refused(void **state)
+{
+    const size_t snapshot = 512 + 32 + CRAFT_WAL_BEGIN_LEN;
+    struct wal_store store;
+
+    (void)state;
+    begin(&store);
+    assert_int_equal(wal_store_entries(&store, 4, 10), 0);
+    assert_int_equal(wal_store_snapshot(&store, 2, 0, 40), 0);
+    fill(&store, 3);
+    assert_int_equal(wal_store_close(&store), 0);
+    for (int shorter = 0; shorter < 2; shorter++) {
+        struct wal_store fork;
+        uint8_t *data;
+        size_t len;
+
+        wal_store_fork(&store, &fork);
+        data = memory_files_data(fork.files, "0000000000000002.wal", &len);
+        if (shorter) {
+            craft_store32(data + 512 + 12, craft_load32(data + 512 + 12) - 8);
+            craft_store32(data + snapshot + 32, 32);
+        } else {
+            data[snapshot + CRAFT_WAL_SNAPSHOT_LEN + 7] ^= 1;
+        }
+        wal_store_sign(data, len);
+        memory_files_settle(fork.files);
+        assert_int_equal(wal_store_open(&fork), CRAFT_WAL_ERR_DAMAGED);
+        assert_non_null(strstr(fork.report.text, "another snapshot"));
+        assert_int_equal(fork.report.offset, 512);
+        wal_store_free(&fork);
+    }
+    wal_store_free(&store);
+}
+
 /* Version 1 had no snapshots: such a store is read, and goes on in this. */
 static void a_store_of_version_1_is_read(void **state)
 {
@@ -681,6 +763,7 @@ int main(void)
         cmocka_unit_test(
             the_writer_removes_segments_itself_if_nobody_else_does),
         cmocka_unit_test(what_is_compacted_cannot_be_read),
+        cmocka_unit_test(a_file_that_goes_under_a_reader_is_no_failure),
         cmocka_unit_test(a_segment_that_cannot_be_removed_is_removed_later),
         cmocka_unit_test(any_removed_segment_may_come_back),
         cmocka_unit_test(a_needed_segment_is_missed),
@@ -689,6 +772,8 @@ int main(void)
         cmocka_unit_test(
             no_flipped_bit_changes_what_a_compacted_log_begins_with),
         cmocka_unit_test(a_beginning_that_contradicts_itself_is_refused),
+        cmocka_unit_test(
+            a_segment_that_begins_with_another_snapshot_is_refused),
         cmocka_unit_test(a_store_of_version_1_is_read),
     };
 

@@ -349,6 +349,9 @@ static void every_refused_allocation_is_survived(void **state)
         for (int i = 0; rv == 0 && i < 4; i++) {
             rv = wal_store_entries(&store, 8, 2000);
         }
+        if (rv == 0) {
+            rv = wal_store_snapshot(&store, 2, 2, 8000);
+        }
         done = rv == 0;
         assert_true(rv == 0 || rv == CRAFT_WAL_ERR_NOMEM);
         poor.left = 1000;

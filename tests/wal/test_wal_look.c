@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -475,6 +476,130 @@ static void two_damages_have_no_range(void **state)
     wal_store_free(&store);
 }
 
+/* Entries that are not lost to the damage may be missing for another reason. */
+static void damage_and_a_missing_segment_have_no_range(void **state)
+{
+    (void)state;
+    for (int votes = 0; votes < 2; votes++) {
+        craft_wal_status status = {.struct_size = sizeof status};
+        struct wal_store store;
+        struct look seen;
+
+        begin(&store, 1);
+        assert_int_equal(wal_store_vote(&store, 3, 2), 0);
+        assert_int_equal(wal_store_entries(&store, 5, 10), 0);
+        assert_int_equal(wal_store_snapshot(&store, 3, 0, 8), 0);
+        while (status.sequence < 4) {
+            assert_int_equal(
+                votes ? wal_store_vote(&store, store.model.term + 1, 2)
+                      : wal_store_entries(&store, 1, 300),
+                0);
+            assert_int_equal(wal_store_sync(&store), 0);
+            assert_int_equal(craft_wal_status_get(store.wal, &status), 0);
+        }
+        assert_int_equal(wal_store_close(&store), 0);
+        memory_files_remove(store.files, SEGMENT(1));
+        damage_and_look(&store, 2, 1050, &seen);
+        assert_int_equal(seen.report.error, CRAFT_WAL_ERR_DAMAGED);
+        assert_int_equal(seen.report.flags, 0);
+        assert_int_equal(craft_wal_close(seen.wal), 0);
+        wal_store_free(&store);
+    }
+}
+
+/* Each call of a look fails once. */
+static void a_look_that_fails_is_repeated_or_says_why(void **state)
+{
+    int done = 0;
+
+    (void)state;
+    for (uint64_t k = 1; !done; k++) {
+        struct wal_store store;
+        struct look seen;
+        uint8_t *data;
+        size_t len;
+        int rv;
+
+        fill_four(&store);
+        data = memory_files_data(store.files, SEGMENT(2), &len);
+        data[1000] ^= 64;
+        memory_files_settle(store.files);
+        memory_files_calls_reset(store.files);
+        memory_files_faults(store.files)->fail_at = k;
+        memory_files_faults(store.files)->fail_error = EIO;
+        rv = look(&store, CRAFT_WAL_SALVAGE, NULL, &seen);
+        done = memory_files_calls(store.files) < k;
+        assert_int_equal(rv, 0);
+        assert_true(seen.report.error == CRAFT_WAL_ERR_DAMAGED ||
+                    seen.report.error == CRAFT_WAL_ERR_IO);
+        assert_true(!done || seen.report.flags == CRAFT_WAL_REPORT_RANGE);
+        assert_int_equal(craft_wal_close(seen.wal), 0);
+        wal_store_free(&store);
+    }
+}
+
+/* A device that never says the same twice: looking ends. */
+static uint64_t rotten_reads;
+
+static int64_t rotten_read(void *ctx, int file, void *data, size_t data_len,
+                           uint64_t offset)
+{
+    int64_t rv = memory_files_table()->read(ctx, file, data, data_len, offset);
+
+    if (rv > 2048) {
+        ((uint8_t *)data)[100 + rotten_reads++ * 512 % 2048] ^= 1;
+    }
+    return rv;
+}
+
+static void a_rotten_device_is_not_looked_at_for_ever(void **state)
+{
+    craft_wal_files table = *memory_files_table();
+    struct wal_store store;
+    struct look seen;
+
+    (void)state;
+    fill_four(&store);
+    table.read = rotten_read;
+    store.options.files = &table;
+    assert_int_equal(look(&store, 0, NULL, &seen), CRAFT_WAL_ERR_DAMAGED);
+    assert_in_range(rotten_reads, 2, 100);
+    wal_store_free(&store);
+}
+
+static void *no_realloc(void *ctx, void *ptr, size_t old_size, size_t new_size)
+{
+    int *left = ctx;
+
+    (void)old_size;
+    if (new_size == 0) {
+        free(ptr);
+        return NULL;
+    }
+    *left -= *left > 0;
+    return *left == 0 ? NULL : realloc(ptr, new_size);
+}
+
+static void a_look_without_memory_says_so(void **state)
+{
+    int rv = CRAFT_WAL_ERR_NOMEM;
+    struct wal_store store;
+
+    (void)state;
+    fill_four(&store);
+    for (int n = 1; rv != 0; n++) {
+        int left = n;
+        struct look seen;
+
+        store.options.allocator.realloc = no_realloc;
+        store.options.allocator.ctx = &left;
+        rv = look(&store, CRAFT_WAL_SALVAGE, NULL, &seen);
+        assert_true(rv == 0 || rv == CRAFT_WAL_ERR_NOMEM);
+        assert_int_equal(craft_wal_close(seen.wal), 0);
+    }
+    wal_store_free(&store);
+}
+
 /* Whatever is said to be left is what was written, wherever the damage is. */
 static void what_is_left_of_a_damaged_store_is_right(void **state)
 {
@@ -713,7 +838,11 @@ int main(void)
         cmocka_unit_test(behind_damage_only_entries_are_lost),
         cmocka_unit_test(damage_in_the_last_segment_has_no_range),
         cmocka_unit_test(two_damages_have_no_range),
+        cmocka_unit_test(damage_and_a_missing_segment_have_no_range),
         cmocka_unit_test(what_is_left_of_a_damaged_store_is_right),
+        cmocka_unit_test(a_look_that_fails_is_repeated_or_says_why),
+        cmocka_unit_test(a_rotten_device_is_not_looked_at_for_ever),
+        cmocka_unit_test(a_look_without_memory_says_so),
         cmocka_unit_test(what_a_writer_does_meanwhile_is_no_damage),
         cmocka_unit_test(a_batch_half_written_is_no_damage),
     };
