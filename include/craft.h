@@ -89,10 +89,13 @@ enum craft_result {
                                     transfer: the target leads a later term; a
                                     read: answer it now */
     CRAFT_RESULT_SUPERSEDED = 1, /* it is certain never to be applied */
-    CRAFT_RESULT_UNKNOWN = 2,    /* the node stopped or halted first */
+    CRAFT_RESULT_UNKNOWN = 2,    /* the node stopped or halted first; or the
+                                    leader that it was sent to gave no answer */
     CRAFT_RESULT_TIMEOUT = 3,    /* a transfer: somebody else leads */
-    CRAFT_RESULT_RETRY = 4       /* a read: the leader may have changed, or the
+    CRAFT_RESULT_RETRY = 4,      /* a read: the leader may have changed, or the
                                     node stopped or halted */
+    CRAFT_RESULT_REFUSED = 5     /* a proposal of a follower: it entered no log
+                                    and never will */
 };
 
 /* How slow work ended, in craft_persisted(), craft_applied(), ... */
@@ -162,7 +165,9 @@ enum craft_message_kind {
     CRAFT_MESSAGE_READ_REPLY = 9,  /* its answer */
     CRAFT_MESSAGE_SNAPSHOT = 10,   /* a part of a state (thesis 5.1, 5.3) */
     CRAFT_MESSAGE_SNAPSHOT_REPLY = 11,
-    CRAFT_MESSAGE_KIND_END = 12 /* one past the last kind */
+    CRAFT_MESSAGE_FORWARD = 12, /* commands for the leader (thesis 6.2) */
+    CRAFT_MESSAGE_FORWARD_REPLY = 13,
+    CRAFT_MESSAGE_KIND_END = 14 /* one past the last kind */
 };
 
 enum craft_vote_flags {
@@ -252,6 +257,42 @@ typedef struct craft_snapshot_reply {
     uint32_t reserved;
 } craft_snapshot_reply;
 
+/*
+ * Commands of a follower, numbered without a gap, in a session that the leader
+ * opened for it. Without commands: a question for a new session, in which
+ * `number` is the first.
+ */
+typedef struct craft_forward {
+    uint64_t session;           /* of a question: the one before it; 0 = none */
+    uint64_t number;            /* of entries[0]; another range in every life */
+    const craft_entry *entries; /* COMMAND; only their data is read */
+    size_t entries_len;
+} craft_forward;
+
+enum craft_forward_verdict {
+    CRAFT_FORWARD_OPENED = 1, /* the session that begins with that number */
+    CRAFT_FORWARD_TAKEN = 2,  /* count commands from number on are entries from
+                                 index on, of the message's term */
+    CRAFT_FORWARD_REFUSED = 3 /* from number on none of the session entered the
+                                 log, and none will */
+};
+
+/* What a reason is at most; the errors of a node that goes on are below. */
+#define CRAFT_FORWARD_REASON_MAX 899u
+
+typedef struct craft_forward_reply {
+    uint32_t verdict; /* enum craft_forward_verdict */
+    uint32_t count;   /* of a TAKEN, else 0 */
+    uint64_t session;
+    uint64_t number;
+    craft_index index; /* of a TAKEN, else 0 */
+    uint64_t closed;   /* of an OPENED: as if the session before it had been
+                          REFUSED from there on; 0 = not known */
+    uint32_t reason;   /* of a REFUSED: the negated enum craft_error; 0 = the
+                          numbers had a gap */
+    uint32_t reserved;
+} craft_forward_reply;
+
 typedef struct craft_message {
     uint32_t struct_size;
     uint32_t kind;             /* enum craft_message_kind */
@@ -271,6 +312,8 @@ typedef struct craft_message {
         craft_read_reply read_reply;
         craft_snapshot_part snapshot;
         craft_snapshot_reply snapshot_reply;
+        craft_forward forward;
+        craft_forward_reply forward_reply;
     } as;
 } craft_message;
 
@@ -413,7 +456,10 @@ enum craft_event_kind {
     CRAFT_EVENT_TRANSFER = 8, /* id: to whom leadership is handed over */
     CRAFT_EVENT_TRANSFER_ENDED = 9, /* id: the same; value: enum craft_result */
     CRAFT_EVENT_SNAPSHOT = 10, /* value: enum craft_ending of a failed part */
-    CRAFT_EVENT_KIND_END = 11
+    CRAFT_EVENT_FORWARD = 11,  /* id: the leader; value: the error for which it
+                                refused commands of this follower, 0 = it gave
+                                no answer or leads no more */
+    CRAFT_EVENT_KIND_END = 12
 };
 
 /*
@@ -564,6 +610,11 @@ enum craft_config_flags {
      * the above. Takes lease_ms and clock_drift_ppm, and craft_clock(). */
     CRAFT_CONFIG_LEASE = 1u << 3,
 
+    /* A proposal that is offered to a follower goes to the leader (thesis
+     * 6.2). Without it: CRAFT_ERR_NOT_LEADER. Also of servers that have it off
+     * the leader takes what others forward. */
+    CRAFT_CONFIG_FORWARD = 1u << 4,
+
     /* Off by default. This server never campaigns by itself: it votes, and
      * leads when craft_campaign() or a transfer made it. Let such servers be
      * fewer than half of the voters; and remember that one whose log nobody
@@ -579,8 +630,9 @@ typedef struct craft_config {
     uint64_t group;            /* told apart on the wire and on disk [0] */
     uint64_t seed;             /* of the node's generator, with the id: draws
                                   election timeouts and the numbers by which a
-                                  follower knows its questions to the leader:
-                                  give each start of a server another */
+                                  follower knows its questions and commands to
+                                  the leader: give each start of a server
+                                  another */
     uint64_t incarnation;      /* of this server's store [0 = not told] */
     uint32_t election_ticks;   /* least election timeout [10]; the draw is
                                   below twice this (thesis 3.4) */
@@ -602,8 +654,10 @@ typedef struct craft_config {
                                      overhead [4 MiB], and a segment of at
                                      most 64 KiB, or one entry, more; without
                                      `fetch` everything stays */
-    uint32_t tokens_max;           /* proposals open at once, and reads, each
-                                      [65536] */
+    size_t forward_bytes_max;      /* commands of this follower that the leader
+                                      has not answered, with overhead [4 MiB] */
+    uint32_t tokens_max;           /* proposals open at once, those forwarded,
+                                      and reads, each [65536] */
     uint32_t persist_inflight_max; /* tickets open at once, 1 .. 64 [4] */
     uint32_t snapshot_window;      /* parts of a snapshot sent and not written,
                                       per peer, 1 .. 16 [4] */
@@ -738,7 +792,8 @@ CRAFT_API int craft_node_restore_entries(craft_node *node,
 CRAFT_API int craft_node_start(craft_node *node);
 
 /**
- * Come to an orderly end: every open token ends with CRAFT_RESULT_UNKNOWN,
+ * Come to an orderly end: every open token ends with CRAFT_RESULT_UNKNOWN (a
+ * read with CRAFT_RESULT_RETRY),
  * nothing more is sent, inputs are refused. The endings still in delivery may
  * be pulled.
  *
@@ -822,12 +877,18 @@ CRAFT_API int craft_receive_bytes(craft_node *node, const uint8_t *data,
                                   size_t data_len);
 
 /**
- * Offer one command for replication (thesis 3.5, 6.2).
+ * Offer one command for replication (thesis 3.5, 6.2), to any server.
  *
- * On return the command is in this leader's memory. It is neither durable nor
- * committed: that is known when `done` names the token, or when `apply`
- * delivers the entry. After a step-down the token stays open until commitment
- * decides: a deadline is the host's.
+ * On return the command is in this leader's memory; or in that of a follower,
+ * on its way to the leader, when CRAFT_CONFIG_FORWARD is on. It is neither
+ * durable nor committed: that is known when `done` names the token, or when
+ * `apply` delivers the entry. After a step-down the token stays open until
+ * commitment decides: a deadline is the host's.
+ *
+ * Commands enter the log in the order in which they are offered here, each
+ * once or never. What a leader says is final for all behind it: from the first
+ * one that is refused on, all end with CRAFT_RESULT_REFUSED, in that order,
+ * and none is taken before that was told.
  *
  * @param data      [data_len] bytes, copied; may be NULL when data_len is 0
  * @param data_len  0 .. config.entry_bytes_max
@@ -835,10 +896,12 @@ CRAFT_API int craft_receive_bytes(craft_node *node, const uint8_t *data,
  *
  * @return 0, or
  *   CRAFT_ERR_INVALID     data_len is over the limit: shorten the command
- *   CRAFT_ERR_NOT_LEADER  see craft_status.leader, offer it there
+ *   CRAFT_ERR_NOT_LEADER  see craft_status.leader, offer it there; with
+ *                         CRAFT_CONFIG_FORWARD: no leader is known, retry
  *   CRAFT_ERR_TRANSFER    this leader is about to go, for an election timeout
  *                         at most: retry then, or at the next leader
- *   CRAFT_ERR_BUSY        over uncommitted_bytes_max or tokens_max: retry
+ *   CRAFT_ERR_BUSY        over uncommitted_bytes_max, forward_bytes_max or
+ *                         tokens_max, or a refusal is still to be told: retry
  *                         after `done` of an earlier token
  *   CRAFT_ERR_NOMEM       node unchanged
  *   CRAFT_ERR_NOSPACE     the disk is full: retry elsewhere or later
@@ -849,9 +912,9 @@ CRAFT_API int craft_propose(craft_node *node, const uint8_t *data,
                             size_t data_len, uint64_t token);
 
 /**
- * The same, if this server leads in that very term: for a caller that decided
- * what to propose by what it saw while this server led in it, and must not
- * have it entered by a later leadership.
+ * The same, if the term of this server is that one: for a caller that decided
+ * what to propose by what it saw in it, and must not have it entered by a
+ * later leadership. Also what is forwarded enters the log in that term only.
  *
  * @param term  as craft_status.term was then
  *
@@ -871,7 +934,9 @@ typedef struct craft_command {
 } craft_command;
 
 /**
- * Offer commands, all or none; consecutive entries in the order given.
+ * Offer commands, all or none; consecutive entries in the order given. What a
+ * follower forwards may be more than one message has room for: then others may
+ * come between, or the leader may refuse the rest.
  *
  * @param commands  [commands_len], copied
  *
@@ -1177,7 +1242,7 @@ typedef struct craft_status {
     uint32_t tokens_open;
     uint32_t persists_open;
     uint32_t reads_open;
-    uint32_t reserved;
+    uint32_t forwards_open;   /* proposals that went to a leader */
     craft_id transfer_target; /* leadership is being handed to it; 0 = none */
     uint64_t lease_until_ns;  /* before that time this server answers reads
                                  alone, if nothing happens; 0 = it does not */
@@ -1365,7 +1430,10 @@ enum craft_why {
     CRAFT_WHY_TRANSFER = 502,    /* leadership goes to id, for ticks at most */
     CRAFT_WHY_UNCOMMITTED = 503, /* amount of bytes are not applied, limit may
                                     be: uncommitted_bytes_max */
-    CRAFT_WHY_TOKENS_MAX = 504   /* amount are open, limit may be */
+    CRAFT_WHY_TOKENS_MAX = 504,  /* amount are open, limit may be */
+    CRAFT_WHY_FORWARDED = 505, /* amount of bytes have no answer of the leader,
+                                    id, limit may be: forward_bytes_max */
+    CRAFT_WHY_REFUSALS = 506   /* amount of refusals are to be told first */
 };
 
 /* An answer. What a code does not speak of is 0. */
@@ -1499,9 +1567,9 @@ CRAFT_API int craft_message_encode(const craft_message *message, uint8_t *data,
  * @return 0, or
  *   CRAFT_ERR_FORMAT   not a message: drop it
  *   CRAFT_ERR_VERSION  of a later version: drop it
- *   CRAFT_ERR_ENTRIES  entries_max is too small:
- *                      message_out->as.append.entries_len says how many, to
- *                      be called again
+ *   CRAFT_ERR_ENTRIES  entries_max is too small: entries_len in
+ *                      message_out->as.append, or as.forward for that kind,
+ *                      says how many, to be called again
  * Cost: O(entries). Since 0.1.
  */
 CRAFT_API int craft_message_decode(craft_message *message_out,

@@ -239,6 +239,7 @@ static int open_host(struct kv_server *server)
     int rv;
 
     craft_config_init(&core, sizeof core);
+    core.flags &= ~(uint32_t)CRAFT_CONFIG_FORWARD; /* forward.c does that */
     core.priority = options->priority;
     core.flags |= options->is_passive ? (uint32_t)CRAFT_CONFIG_PASSIVE : 0u;
     server->entry_bytes_max = core.entry_bytes_max;

@@ -244,6 +244,68 @@ static const char *check_lease(const struct craft_node *node)
     return NULL;
 }
 
+/* How many of a batch are to be sent, and whether their data is all there. */
+static bool batch_whole(const struct craft_forward_batch *batch, bool filling)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < batch->entries_len; i++) {
+        bytes += batch->entries[i].data_len;
+    }
+    return batch->sent <= batch->entries_len &&
+           batch->entries_len <= batch->entries_max &&
+           batch->bytes_len <= batch->bytes_max && bytes == batch->bytes_len &&
+           (!filling || batch->sent == 0);
+}
+
+static const char *check_waiting(const struct craft_forwarding *forward)
+{
+    uint64_t unsent = forward->next_number - forward->unsent_number;
+    uint64_t bytes = 0;
+    uint32_t refused = 0;
+
+    for (uint32_t i = 0; i < forward->waiting.len; i++) {
+        const struct craft_forwarded *item =
+            &forward->waiting
+                 .items[(forward->waiting.first + i) & (forward->max - 1)];
+        bool open = item->index == 0 && item->result == CRAFT_RESULT_OK;
+
+        bytes += open ? item->bytes : 0u;
+        refused += item->result == CRAFT_RESULT_REFUSED;
+        if (!open && i >= forward->waiting.len - unsent) {
+            return "forward: what was not sent is open";
+        }
+    }
+    if (bytes != forward->bytes || refused != forward->refused) {
+        return "forward: the sums are those of what waits";
+    }
+    return NULL;
+}
+
+static const char *check_forward(const struct craft_node *node)
+{
+    const struct craft_forwarding *forward = &node->forward;
+    uint64_t unsent = forward->next_number - forward->unsent_number;
+
+    if (forward->waiting.len + forward->entered.len > node->config.tokens_max ||
+        unsent > forward->waiting.len) {
+        return "forward: those open are bounded";
+    }
+    if (!batch_whole(&forward->filling, true) ||
+        !batch_whole(&forward->sending, false) ||
+        unsent != forward->filling.entries_len + forward->sending.entries_len -
+                      forward->sending.sent) {
+        return "forward: what was not sent is kept";
+    }
+    if (forward->bytes > 0 && node->standing.leader == 0) {
+        return "forward: without a leader nothing waits for one";
+    }
+    if (forward->bytes > 0 && node->standing.role == CRAFT_ROLE_LEADER) {
+        return "forward: a leader sends nothing to another";
+    }
+    return check_waiting(forward);
+}
+
 static const char *check_delivery(const struct craft_node *node)
 {
     bool held = (node->delivery.holds & ~CRAFT_HOLDS_RUNNING) != 0;
@@ -259,7 +321,7 @@ const char *craft_check(const craft_node *node)
     static const char *(*const checks[])(const struct craft_node *node) = {
         check_persist,       check_peers,    check_commit, check_standing,
         check_configuration, check_tokens,   check_reads,  check_lease,
-        check_delivery,      check_snapshot, check_parts,
+        check_delivery,      check_snapshot, check_parts,  check_forward,
     };
     const char *broken;
 

@@ -53,7 +53,7 @@ static const char *const role_names[] = {"follower", "candidate", "leader",
 
 static const char *const event_names[] = {
     "role",    "leader", "term",     "configuration",  "peer",     "storage",
-    "refused", "fetch",  "transfer", "transfer_ended", "snapshot",
+    "refused", "fetch",  "transfer", "transfer_ended", "snapshot", "forward",
 };
 
 #define DATA_SHOWN 24u
@@ -93,6 +93,44 @@ static void describe_entries(struct line *line, const craft_entry *entries,
         }
     }
     line_add(line, "]");
+}
+
+static void describe_forward(struct line *line, const craft_message *message)
+{
+    const craft_forward *forward = &message->as.forward;
+
+    line_add(line, "forward t%" PRIu64 " session=%" PRIu64 " number=%" PRIu64,
+             message->term, forward->session, forward->number);
+    if (forward->entries_len == 0) {
+        line_add(line, " open");
+        return;
+    }
+    line_add(line, " [");
+    for (size_t i = 0; i < forward->entries_len; i++) {
+        line_add(line, "%s", i > 0 ? "," : "");
+        describe_data(line, forward->entries[i].data,
+                      forward->entries[i].data_len);
+    }
+    line_add(line, " ]");
+}
+
+static void describe_forward_reply(struct line *line,
+                                   const craft_message *message)
+{
+    static const char *const names[] = {"?", "opened", "taken", "refused"};
+    const craft_forward_reply *reply = &message->as.forward_reply;
+
+    line_add(line, "forward_reply t%" PRIu64 " session=%" PRIu64 " %s=%" PRIu64,
+             message->term, reply->session,
+             name_of(names, NAMES_LEN(names), reply->verdict), reply->number);
+    if (reply->verdict == CRAFT_FORWARD_TAKEN) {
+        line_add(line, " count=%" PRIu32 " index=%" PRIu64, reply->count,
+                 reply->index);
+    } else if (reply->closed != 0) {
+        line_add(line, " closed=%" PRIu64, reply->closed);
+    } else if (reply->reason != 0) {
+        line_add(line, " reason=-%" PRIu32, reply->reason);
+    }
 }
 
 static void describe_part(struct line *line, const craft_snapshot_part *part,
@@ -156,6 +194,12 @@ static void describe_payload(struct line *line, const craft_message *message)
                  "read_reply t%" PRIu64 " question=%" PRIu64 " index=%" PRIu64,
                  message->term, message->as.read_reply.question,
                  message->as.read_reply.index);
+        break;
+    case CRAFT_MESSAGE_FORWARD:
+        describe_forward(line, message);
+        break;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        describe_forward_reply(line, message);
         break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         line_add(line, "timeout_now t%" PRIu64 " last=%" PRIu64 "@%" PRIu64,
@@ -268,8 +312,8 @@ size_t craft_describe_event(const craft_event *event, char *text, size_t size)
 
 static const char *result_name(int32_t result)
 {
-    static const char *const names[] = {"ok", "superseded", "unknown",
-                                        "timeout", "retry"};
+    static const char *const names[] = {"ok",      "superseded", "unknown",
+                                        "timeout", "retry",      "refused"};
 
     return name_of(names, NAMES_LEN(names), (uint32_t)result);
 }

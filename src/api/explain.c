@@ -3,6 +3,7 @@
 
 #include "api/delivery.h"
 #include "core/elect.h"
+#include "core/forward.h"
 #include "core/propose.h"
 #include "core/transfer.h"
 
@@ -187,6 +188,10 @@ static uint32_t why_busy(const struct craft_node *node, craft_explanation *out)
 {
     uint64_t waiting = craft_log_bytes_after(&node->log, node->apply.index);
 
+    if (node->forward.refused > 0) {
+        out->amount = node->forward.refused;
+        return CRAFT_WHY_REFUSALS;
+    }
     if (node->log.last + 2 >= CRAFT_NUMBER_MAX) {
         return CRAFT_WHY_NUMBERS_END;
     }
@@ -202,6 +207,38 @@ static uint32_t why_busy(const struct craft_node *node, craft_explanation *out)
         return CRAFT_WHY_UNCOMMITTED;
     }
     return CRAFT_WHY_OTHER;
+}
+
+/* It would go to the leader, if there is one and that is switched on. */
+static uint32_t why_not_forwarded(const struct craft_node *node,
+                                  craft_explanation *out)
+{
+    const struct craft_forwarding *forward = &node->forward;
+    uint32_t open = forward->waiting.len + forward->entered.len;
+
+    out->error = craft_forward_check(node, 1, (size_t)out->subject);
+    switch (out->error) {
+    case 0:
+        return CRAFT_WHY_NOTHING;
+    case CRAFT_ERR_NOT_LEADER:
+        return craft_explain_leader_of(node, out);
+    default:
+        CRAFT_ASSERT(out->error == CRAFT_ERR_BUSY);
+        break;
+    }
+    if (forward->refused > 0) {
+        out->amount = forward->refused;
+        return CRAFT_WHY_REFUSALS;
+    }
+    if (open >= node->config.tokens_max) {
+        out->amount = open;
+        out->limit = node->config.tokens_max;
+        return CRAFT_WHY_TOKENS_MAX;
+    }
+    out->id = node->standing.leader;
+    out->amount = forward->bytes;
+    out->limit = node->config.forward_bytes_max;
+    return CRAFT_WHY_FORWARDED;
 }
 
 CRAFT_INTERNAL uint32_t craft_explain_propose(const struct craft_node *node,
@@ -221,7 +258,7 @@ CRAFT_INTERNAL uint32_t craft_explain_propose(const struct craft_node *node,
     case 0:
         return CRAFT_WHY_NOTHING;
     case CRAFT_ERR_NOT_LEADER:
-        return craft_explain_leader_of(node, out);
+        return why_not_forwarded(node, out);
     case CRAFT_ERR_NOSPACE:
         out->ticks = 1; /* it is tried again */
         return CRAFT_WHY_DISK_FULL;

@@ -72,6 +72,8 @@ static const struct why_text why_texts[] = {
     WHY(CRAFT_WHY_TRANSFER, "leadership is being handed over"),
     WHY(CRAFT_WHY_UNCOMMITTED, "too many bytes are not committed and applied"),
     WHY(CRAFT_WHY_TOKENS_MAX, "too many proposals are open"),
+    WHY(CRAFT_WHY_FORWARDED, "too many bytes wait for the leader's answer"),
+    WHY(CRAFT_WHY_REFUSALS, "refusals of earlier ones are to be told first"),
 };
 
 static const struct why_text *why_find(uint32_t code)

@@ -3,6 +3,7 @@
 #include "core/apply.h"
 #include "core/elect.h"
 #include "core/fetch.h"
+#include "core/forward.h"
 #include "core/health.h"
 #include "core/lease.h"
 #include "core/persist.h"
@@ -33,6 +34,7 @@ int craft_tick(craft_node *node, uint32_t ticks)
         craft_transfer_elapse(node, ticks);
     }
     craft_read_elapse(node, ticks);
+    craft_forward_elapse(node, ticks);
     craft_health_elapse(node, ticks);
     craft_prefer_elapse(node, ticks);
     craft_changed(node, CRAFT_FACT_TIME);
@@ -68,6 +70,8 @@ uint32_t craft_ticks_until_due(const craft_node *node)
     other = craft_transfer_due(node);
     due = other < due ? other : due;
     other = craft_read_due(node);
+    due = other < due ? other : due;
+    other = craft_forward_due(node);
     return other < due ? other : due;
 }
 
@@ -141,6 +145,22 @@ static int commands_add_up(const struct craft_node *node,
     return 0;
 }
 
+/* Another server leads: the commands are to go there, all or none. */
+CRAFT_COLD static int forward(struct craft_node *node,
+                              const craft_command *commands,
+                              size_t commands_len, size_t data_len)
+{
+    int rv = craft_forward_check(node, commands_len, data_len);
+
+    if (rv == 0) {
+        rv = craft_forward_reserve(node, commands_len, data_len);
+    }
+    for (size_t i = 0; rv == 0 && i < commands_len; i++) {
+        craft_forward_take(node, &commands[i]);
+    }
+    return rv;
+}
+
 int craft_propose_many(craft_node *node, const craft_command *commands,
                        size_t commands_len)
 {
@@ -166,6 +186,8 @@ int craft_propose_many(craft_node *node, const craft_command *commands,
         for (size_t i = 0; i < commands_len; i++) {
             craft_propose_append(node, CRAFT_ENTRY_COMMAND, &commands[i]);
         }
+    } else if (rv == CRAFT_ERR_NOT_LEADER) {
+        rv = forward(node, commands, commands_len, sum.data_len);
     }
     return craft_leave(node, rv);
 }
@@ -184,16 +206,18 @@ int craft_propose(craft_node *node, const uint8_t *data, size_t data_len,
         return CRAFT_ERR_INVALID;
     }
     settle_first(node);
+    command.data = data;
+    command.data_len = data_len;
+    command.token = token;
     rv = craft_propose_check(node, 1, token != 0, data_len);
     if (rv == 0) {
         rv = craft_propose_reserve(node, 1, token != 0,
                                    craft_log_space(data_len));
     }
     if (rv == 0) {
-        command.data = data;
-        command.data_len = data_len;
-        command.token = token;
         craft_propose_append(node, CRAFT_ENTRY_COMMAND, &command);
+    } else if (rv == CRAFT_ERR_NOT_LEADER) {
+        rv = forward(node, &command, 1, data_len);
     }
     return craft_leave(node, rv);
 }
@@ -207,8 +231,9 @@ int craft_propose_at(craft_node *node, craft_term term, const uint8_t *data,
         return rv;
     }
     settle_first(node);
-    if (node->standing.role == CRAFT_ROLE_LEADER &&
-        node->standing.term != term) {
+    if (node->standing.term != term &&
+        (node->standing.role == CRAFT_ROLE_LEADER ||
+         (node->config.flags & CRAFT_CONFIG_FORWARD) != 0)) {
         return craft_leave(node, CRAFT_ERR_TERM);
     }
     return craft_propose(node, data, data_len, token);
@@ -305,6 +330,9 @@ int craft_peer_unreachable(craft_node *node, craft_id id)
 
     if (rv != 0) {
         return rv;
+    }
+    if (id == node->standing.leader) {
+        craft_forward_unreachable(node);
     }
     return craft_leave(node, craft_replicate_unreachable(node, id));
 }

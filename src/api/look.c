@@ -81,6 +81,8 @@ int craft_node_status(const craft_node *node, craft_status *status_out)
     status.persists_open =
         (uint32_t)(node->persist.next - node->persist.oldest);
     status.reads_open = node->reads.waiting.len + node->reads.confirmed.len;
+    status.forwards_open =
+        node->forward.waiting.len + node->forward.entered.len;
     status.transfer_target = node->transfer.target;
     status.lease_until_ns = craft_lease_until(node);
     return craft_copy_out(status_out, &status, (uint32_t)sizeof status,

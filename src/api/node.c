@@ -3,6 +3,7 @@
 #include "core/apply.h"
 #include "core/elect.h"
 #include "core/fetch.h"
+#include "core/forward.h"
 #include "core/health.h"
 #include "core/lease.h"
 #include "core/persist.h"
@@ -11,13 +12,15 @@
 #include "core/receiving.h"
 #include "core/sending.h"
 #include "core/snapshot.h"
+#include "core/take.h"
 #include "core/transfer.h"
 
 #define KIB ((size_t)1024)
 #define MIB (KIB * KIB)
 #define TOKENS_LIMIT (1u << 28)
 #define FLAGS_DEFAULT                                                          \
-    (CRAFT_CONFIG_PRE_VOTE | CRAFT_CONFIG_STICKY | CRAFT_CONFIG_CHECK_QUORUM)
+    (CRAFT_CONFIG_PRE_VOTE | CRAFT_CONFIG_STICKY | CRAFT_CONFIG_CHECK_QUORUM | \
+     CRAFT_CONFIG_FORWARD)
 #define FLAGS_KNOWN (FLAGS_DEFAULT | CRAFT_CONFIG_LEASE | CRAFT_CONFIG_PASSIVE)
 #define DRIFT_PPM_MAX 500000u
 
@@ -40,6 +43,7 @@ void craft_config_init(craft_config *config, size_t struct_size)
     defaults.members_max = 16;
     defaults.uncommitted_bytes_max = 16 * MIB;
     defaults.log_cache_bytes_max = 4 * MIB;
+    defaults.forward_bytes_max = 4 * MIB;
     defaults.tokens_max = 65536;
     defaults.persist_inflight_max = 4;
     defaults.snapshot_window = 4;
@@ -145,6 +149,7 @@ static void node_init(struct craft_node *node, const craft_config *config,
     craft_read_init(node);
     node->sending.next_ticket = 1;
     node->receiving.next_ticket = 1;
+    craft_forward_init(node);
     craft_lease_init(node);
     node->out.message.struct_size = (uint32_t)sizeof(craft_message);
     node->out.message.group = config->group;
@@ -190,6 +195,8 @@ CRAFT_INTERNAL void craft_node_destroy(struct craft_node *node)
     }
     craft_propose_free(node);
     craft_read_free(node);
+    craft_forward_free(node);
+    craft_take_free(node);
     craft_fetch_free(node);
     craft_snapshot_free(node);
     craft_sending_free(node);

@@ -37,7 +37,9 @@ int craft_receive_bytes(craft_node *node, const uint8_t *data, size_t data_len)
     rv = craft_message_decode(&message, node->scratch, node->scratch_max, data,
                               data_len);
     if (rv == CRAFT_ERR_ENTRIES) {
-        rv = scratch_reserve(node, message.as.append.entries_len);
+        rv = scratch_reserve(node, message.kind == CRAFT_MESSAGE_FORWARD
+                                       ? message.as.forward.entries_len
+                                       : message.as.append.entries_len);
         if (rv == 0) {
             rv = craft_message_decode(&message, node->scratch,
                                       node->scratch_max, data, data_len);

@@ -89,6 +89,22 @@ enum codec_offset {
     CODEC_AT_SNAPSHOT_REPLY_WRITTEN = 80,
     CODEC_AT_SNAPSHOT_REPLY_GAP = 88,   /* u32, then u32 zero */
     CODEC_SNAPSHOT_REPLY_LEN = 96,
+    CODEC_AT_FORWARD_SESSION = 56,
+    CODEC_AT_FORWARD_NUMBER = 64,
+    CODEC_AT_FORWARD_ENTRIES_LEN = 72, /* u32, then u32 zero */
+    CODEC_FORWARD_LEN = 80,
+
+    CODEC_AT_FORWARD_REPLY_VERDICT = 56, /* u32, then u32 count */
+    CODEC_AT_FORWARD_REPLY_SESSION = 64,
+    CODEC_AT_FORWARD_REPLY_NUMBER = 72,
+    CODEC_AT_FORWARD_REPLY_INDEX = 80,
+    CODEC_AT_FORWARD_REPLY_CLOSED = 88,
+    CODEC_AT_FORWARD_REPLY_REASON = 96, /* u32, then u32 zero */
+    CODEC_FORWARD_REPLY_LEN = 104,
+
+    /* a command in the body of a forward, from its own beginning */
+    CODEC_AT_COMMAND_DATA_LEN = 0,  /* u32, then u32 zero */
+    CODEC_COMMAND_LEN = 8,          /* then data, zeroes to a multiple of 8 */
 
     /* an entry in the body of an append, from its own beginning */
     CODEC_AT_ENTRY_TERM = 0,
@@ -120,6 +136,13 @@ static inline uint64_t codec_snapshot_body(size_t configuration_len,
 {
     return codec_padded_len((uint32_t)configuration_len) +
            codec_padded_len((uint32_t)data_len);
+}
+
+/* Kinds with a body, of what that consists, and how many of it. */
+static inline int codec_has_body(uint32_t kind)
+{
+    return kind == CRAFT_MESSAGE_APPEND || kind == CRAFT_MESSAGE_FORWARD ||
+           kind == CRAFT_MESSAGE_SNAPSHOT;
 }
 
 /* Known kinds are consecutive, so one comparison tells. */

@@ -34,9 +34,7 @@ static int codec_open(const uint8_t *data, size_t data_len)
         fixed_len > data_len || body_len != data_len - fixed_len) {
         return CRAFT_ERR_FORMAT;
     }
-    /* Only these have a body. */
-    if (body_len != 0 && kind != CRAFT_MESSAGE_APPEND &&
-        kind != CRAFT_MESSAGE_SNAPSHOT) {
+    if (body_len != 0 && !codec_has_body(kind)) {
         return CRAFT_ERR_FORMAT;
     }
     return CRAFT_OK;
@@ -82,6 +80,35 @@ static int codec_get_read_reply(craft_read_reply *reply, const uint8_t *data)
     reply->question = craft_load64(data + CODEC_AT_READ_REPLY_QUESTION);
     reply->index = craft_load64(data + CODEC_AT_READ_REPLY_INDEX);
     return CRAFT_OK;
+}
+
+/* The commands themselves come later: see codec_get_commands(). */
+static int codec_get_forward(craft_forward *forward, const uint8_t *data,
+                             size_t body_len)
+{
+    uint32_t entries_len;
+    int rv = codec_get_u32(&entries_len, data + CODEC_AT_FORWARD_ENTRIES_LEN);
+
+    forward->session = craft_load64(data + CODEC_AT_FORWARD_SESSION);
+    forward->number = craft_load64(data + CODEC_AT_FORWARD_NUMBER);
+    forward->entries_len = entries_len;
+    /* As for an append: only as far as the bytes could hold it. */
+    if (entries_len > body_len / CODEC_COMMAND_LEN) {
+        return CRAFT_ERR_FORMAT;
+    }
+    return rv;
+}
+
+static int codec_get_forward_reply(craft_forward_reply *reply,
+                                   const uint8_t *data)
+{
+    reply->verdict = craft_load32(data + CODEC_AT_FORWARD_REPLY_VERDICT);
+    reply->count = craft_load32(data + CODEC_AT_FORWARD_REPLY_VERDICT + 4);
+    reply->session = craft_load64(data + CODEC_AT_FORWARD_REPLY_SESSION);
+    reply->number = craft_load64(data + CODEC_AT_FORWARD_REPLY_NUMBER);
+    reply->index = craft_load64(data + CODEC_AT_FORWARD_REPLY_INDEX);
+    reply->closed = craft_load64(data + CODEC_AT_FORWARD_REPLY_CLOSED);
+    return codec_get_u32(&reply->reason, data + CODEC_AT_FORWARD_REPLY_REASON);
 }
 
 /* The entries themselves come later: see codec_get_entries(). */
@@ -193,6 +220,12 @@ static int codec_get_fixed(craft_message *message, const uint8_t *data,
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         rv = codec_get_timeout_now(&message->as.timeout_now, data);
         break;
+    case CRAFT_MESSAGE_FORWARD:
+        rv = codec_get_forward(&message->as.forward, data, body_len);
+        break;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        rv = codec_get_forward_reply(&message->as.forward_reply, data);
+        break;
     case CRAFT_MESSAGE_APPEND:
         rv = codec_get_append(&message->as.append, data, body_len);
         break;
@@ -214,24 +247,24 @@ static int codec_get_fixed(craft_message *message, const uint8_t *data,
 }
 
 /*
- * The bytes that an entry takes of the `left` ones, or 0 when it does not fit
- * or its padding is not zero: hidden bytes would be stored and sent on.
+ * The bytes that data takes of the `left` ones with its padding, or UINT64_MAX
+ * when it does not fit or the padding is not zero: hidden bytes would be
+ * stored and sent on.
  */
-static uint64_t codec_entry_extent(const uint8_t *data, size_t left,
-                                   uint32_t data_len)
+static inline uint64_t codec_data_extent(const uint8_t *data, size_t left,
+                                         uint32_t data_len)
 {
     uint64_t padded = codec_padded_len(data_len);
     uint32_t used = data_len % 8u;
 
-    if (padded > left - CODEC_ENTRY_LEN) {
-        return 0;
+    if (padded > left) {
+        return UINT64_MAX;
     }
     /* The last word holds `used` bytes of data below the padding. */
-    if (used != 0 &&
-        craft_load64(data + CODEC_ENTRY_LEN + padded - 8) >> (8u * used) != 0) {
-        return 0;
+    if (used != 0 && craft_load64(data + padded - 8) >> (8u * used) != 0) {
+        return UINT64_MAX;
     }
-    return CODEC_ENTRY_LEN + padded;
+    return padded;
 }
 
 /* Entries that fill the body exactly, in terms that do not fall. */
@@ -258,8 +291,10 @@ static int codec_get_entries(const craft_message *message, craft_entry *entry,
         entry->reserved = 0;
         entry->data = data + CODEC_ENTRY_LEN;
         entry->data_len = (size_t)(word >> 32);
-        extent = codec_entry_extent(data, left, (uint32_t)(word >> 32));
-        if (extent == 0 || entry->term < term ||
+        data += CODEC_ENTRY_LEN;
+        left -= CODEC_ENTRY_LEN;
+        extent = codec_data_extent(data, left, (uint32_t)(word >> 32));
+        if (extent == UINT64_MAX || entry->term < term ||
             !codec_entry_kind_is_known(entry->kind)) {
             return CRAFT_ERR_FORMAT;
         }
@@ -270,6 +305,54 @@ static int codec_get_entries(const craft_message *message, craft_entry *entry,
     }
     /* Terms do not fall, so the last one speaks for all. */
     return left == 0 && term <= message->term ? CRAFT_OK : CRAFT_ERR_FORMAT;
+}
+
+/* Commands that fill the body exactly. */
+static int codec_get_commands(const craft_message *message, craft_entry *entry,
+                              const uint8_t *data, size_t left)
+{
+    for (size_t i = 0; i < message->as.forward.entries_len; i++, entry++) {
+        uint64_t extent;
+        uint32_t data_len;
+
+        if (left < CODEC_COMMAND_LEN ||
+            codec_get_u32(&data_len, data + CODEC_AT_COMMAND_DATA_LEN) != 0) {
+            return CRAFT_ERR_FORMAT;
+        }
+        data += CODEC_COMMAND_LEN;
+        left -= CODEC_COMMAND_LEN;
+        memset(entry, 0, sizeof *entry);
+        entry->kind = CRAFT_ENTRY_COMMAND;
+        entry->data = data;
+        entry->data_len = data_len;
+        extent = codec_data_extent(data, left, data_len);
+        if (extent == UINT64_MAX) {
+            return CRAFT_ERR_FORMAT;
+        }
+        data += extent;
+        left -= (size_t)extent;
+    }
+    return left == 0 ? CRAFT_OK : CRAFT_ERR_FORMAT;
+}
+
+/* What fills the body; message->kind says where the array is put. */
+static int codec_get_body(craft_message *message, craft_entry *entries,
+                          const uint8_t *body, size_t body_len)
+{
+    int rv;
+
+    if (message->kind == CRAFT_MESSAGE_APPEND) {
+        rv = codec_get_entries(message, entries, body, body_len);
+        if (message->as.append.entries_len > 0) {
+            message->as.append.entries = entries;
+        }
+        return rv;
+    }
+    rv = codec_get_commands(message, entries, body, body_len);
+    if (message->as.forward.entries_len > 0) {
+        message->as.forward.entries = entries;
+    }
+    return rv;
 }
 
 int craft_message_decode(craft_message *message_out, craft_entry *entries,
@@ -294,22 +377,23 @@ int craft_message_decode(craft_message *message_out, craft_entry *entries,
     if (rv != CRAFT_OK) {
         return rv;
     }
-    if (message.kind == CRAFT_MESSAGE_APPEND) {
-        if (message.as.append.entries_len > entries_max) {
+    if (message.kind == CRAFT_MESSAGE_APPEND ||
+        message.kind == CRAFT_MESSAGE_FORWARD) {
+        size_t entries_len = message.kind == CRAFT_MESSAGE_APPEND
+                                 ? message.as.append.entries_len
+                                 : message.as.forward.entries_len;
+
+        if (entries_len > entries_max) {
             *message_out = message;
             return CRAFT_ERR_ENTRIES;
         }
-        rv = codec_get_entries(&message, entries, data + (data_len - body_len),
-                               body_len);
-        if (rv != CRAFT_OK) {
-            return rv;
-        }
-        if (message.as.append.entries_len > 0) {
-            message.as.append.entries = entries;
-        }
+        rv = codec_get_body(&message, entries, data + (data_len - body_len),
+                            body_len);
     }
-    *message_out = message;
-    return CRAFT_OK;
+    if (rv == CRAFT_OK) {
+        *message_out = message;
+    }
+    return rv;
 }
 
 int craft_frame_peek(const uint8_t *data, size_t data_len, uint64_t *group_out,

@@ -14,6 +14,8 @@ static size_t codec_struct_size_min(uint32_t kind)
         [CRAFT_MESSAGE_TIMEOUT_NOW] = sizeof(craft_timeout_now),
         [CRAFT_MESSAGE_READ] = sizeof(craft_read_request),
         [CRAFT_MESSAGE_READ_REPLY] = sizeof(craft_read_reply),
+        [CRAFT_MESSAGE_FORWARD] = sizeof(craft_forward),
+        [CRAFT_MESSAGE_FORWARD_REPLY] = sizeof(craft_forward_reply),
         [CRAFT_MESSAGE_PRE_VOTE] = sizeof(craft_vote),
         [CRAFT_MESSAGE_PRE_VOTE_REPLY] = sizeof(craft_vote_reply),
         [CRAFT_MESSAGE_SNAPSHOT] = sizeof(craft_snapshot_part),
@@ -56,6 +58,27 @@ static uint64_t codec_measure_entries(const craft_append *append,
     return term <= term_max ? len : UINT64_MAX;
 }
 
+/* The same of the commands of a forward. */
+static uint64_t codec_measure_commands(const craft_forward *forward)
+{
+    const craft_entry *entry = forward->entries;
+    uint64_t len = 0;
+
+    if (forward->entries_len > CODEC_MESSAGE_LEN_MAX / CODEC_COMMAND_LEN ||
+        (entry == NULL && forward->entries_len > 0)) {
+        return UINT64_MAX;
+    }
+    for (size_t i = 0; i < forward->entries_len; i++, entry++) {
+        if (entry->kind != CRAFT_ENTRY_COMMAND ||
+            entry->data_len > CODEC_MESSAGE_LEN_MAX ||
+            (entry->data == NULL && entry->data_len > 0)) {
+            return UINT64_MAX;
+        }
+        len += CODEC_COMMAND_LEN + codec_padded_len((uint32_t)entry->data_len);
+    }
+    return len;
+}
+
 /* Fixed part and body, or 0 for both; the sum stays below 2^32. */
 static uint32_t codec_measure(const craft_message *message, uint32_t *body_len)
 {
@@ -77,6 +100,8 @@ static uint32_t codec_measure(const craft_message *message, uint32_t *body_len)
     } else if (message->kind == CRAFT_MESSAGE_SNAPSHOT) {
         body = codec_snapshot_body(message->as.snapshot.configuration_len,
                                    message->as.snapshot.data_len);
+    } else if (message->kind == CRAFT_MESSAGE_FORWARD) {
+        body = codec_measure_commands(&message->as.forward);
     }
     if (body > CODEC_MESSAGE_LEN_MAX - fixed) {
         return 0;
@@ -158,6 +183,39 @@ static void codec_put_append(uint8_t *data, const craft_append *append)
     if (append->entries_len > 0) {
         codec_put_entries(data + CODEC_APPEND_LEN, append);
     }
+}
+
+static void codec_put_forward(uint8_t *data, const craft_forward *forward)
+{
+    craft_store64(data + CODEC_AT_FORWARD_SESSION, forward->session);
+    craft_store64(data + CODEC_AT_FORWARD_NUMBER, forward->number);
+    craft_store64(data + CODEC_AT_FORWARD_ENTRIES_LEN, forward->entries_len);
+    data += CODEC_FORWARD_LEN;
+    for (size_t i = 0; i < forward->entries_len; i++) {
+        const craft_entry *entry = &forward->entries[i];
+        size_t padded = (size_t)codec_padded_len((uint32_t)entry->data_len);
+
+        /* The last word first, for its padding, as in codec_put_entries(). */
+        craft_store64(data + CODEC_COMMAND_LEN + padded - 8, 0);
+        craft_store64(data + CODEC_AT_COMMAND_DATA_LEN, entry->data_len);
+        data += CODEC_COMMAND_LEN;
+        if (entry->data_len > 0) {
+            memcpy(data, entry->data, entry->data_len);
+        }
+        data += padded;
+    }
+}
+
+static void codec_put_forward_reply(uint8_t *data,
+                                    const craft_forward_reply *reply)
+{
+    craft_store64(data + CODEC_AT_FORWARD_REPLY_VERDICT,
+                  reply->verdict | (uint64_t)reply->count << 32);
+    craft_store64(data + CODEC_AT_FORWARD_REPLY_SESSION, reply->session);
+    craft_store64(data + CODEC_AT_FORWARD_REPLY_NUMBER, reply->number);
+    craft_store64(data + CODEC_AT_FORWARD_REPLY_INDEX, reply->index);
+    craft_store64(data + CODEC_AT_FORWARD_REPLY_CLOSED, reply->closed);
+    craft_store64(data + CODEC_AT_FORWARD_REPLY_REASON, reply->reason);
 }
 
 static void codec_put_append_reply(uint8_t *data,
@@ -246,6 +304,12 @@ int craft_message_encode(const craft_message *message, uint8_t *data,
         break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         codec_put_timeout_now(data, &message->as.timeout_now);
+        break;
+    case CRAFT_MESSAGE_FORWARD:
+        codec_put_forward(data, &message->as.forward);
+        break;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        codec_put_forward_reply(data, &message->as.forward_reply);
         break;
     case CRAFT_MESSAGE_APPEND:
         codec_put_append(data, &message->as.append);

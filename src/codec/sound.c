@@ -20,6 +20,10 @@ CRAFT_INTERNAL uint32_t craft_codec_fixed_len(uint32_t kind)
         return CODEC_READ_REPLY_LEN;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         return CODEC_TIMEOUT_NOW_LEN;
+    case CRAFT_MESSAGE_FORWARD:
+        return CODEC_FORWARD_LEN;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        return CODEC_FORWARD_REPLY_LEN;
     case CRAFT_MESSAGE_APPEND:
         return CODEC_APPEND_LEN;
     case CRAFT_MESSAGE_APPEND_REPLY:
@@ -120,6 +124,34 @@ static int codec_snapshot_reply_is_sound(const craft_message *message)
            reply->written <= reply->offset && reply->gap <= 1;
 }
 
+static int codec_forward_is_sound(const craft_message *message)
+{
+    const craft_forward *forward = &message->as.forward;
+
+    return forward->session < CRAFT_NUMBER_MAX && forward->number > 0 &&
+           forward->number < CRAFT_NUMBER_MAX &&
+           forward->entries_len < CRAFT_NUMBER_MAX - forward->number &&
+           (forward->session > 0 || forward->entries_len == 0);
+}
+
+/* What a verdict does not use is 0: one message has one encoding. */
+static int codec_forward_reply_is_sound(const craft_message *message)
+{
+    const craft_forward_reply *reply = &message->as.forward_reply;
+    int taken = reply->verdict == CRAFT_FORWARD_TAKEN;
+
+    return reply->verdict >= CRAFT_FORWARD_OPENED &&
+           reply->verdict <= CRAFT_FORWARD_REFUSED &&
+           (reply->count > 0) == taken && (reply->index > 0) == taken &&
+           (reply->closed == 0 || reply->verdict == CRAFT_FORWARD_OPENED) &&
+           (reply->reason == 0 || reply->verdict == CRAFT_FORWARD_REFUSED) &&
+           reply->reason <= CRAFT_FORWARD_REASON_MAX && reply->session > 0 &&
+           reply->session < CRAFT_NUMBER_MAX && reply->number > 0 &&
+           reply->number < CRAFT_NUMBER_MAX - reply->count &&
+           reply->index < CRAFT_NUMBER_MAX - reply->count &&
+           reply->closed < CRAFT_NUMBER_MAX;
+}
+
 CRAFT_INTERNAL int craft_codec_is_sound(const craft_message *message)
 {
     CRAFT_ASSERT(craft_codec_fixed_len(message->kind) != 0);
@@ -146,6 +178,10 @@ CRAFT_INTERNAL int craft_codec_is_sound(const craft_message *message)
                message->as.read_reply.index < CRAFT_NUMBER_MAX;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         return codec_timeout_now_is_sound(message);
+    case CRAFT_MESSAGE_FORWARD:
+        return codec_forward_is_sound(message);
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        return codec_forward_reply_is_sound(message);
     case CRAFT_MESSAGE_APPEND:
         return codec_append_is_sound(message);
     case CRAFT_MESSAGE_SNAPSHOT:

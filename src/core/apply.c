@@ -5,7 +5,8 @@ static inline void apply_advance(struct craft_node *node, craft_index index)
 {
     CRAFT_ASSERT(index >= node->apply.index);
     node->apply.index = index;
-    if ((node->proposals.len | node->reads.confirmed.len) > 0) {
+    if ((node->proposals.len | node->reads.confirmed.len |
+         node->forward.entered.len) > 0) {
         craft_changed(node, CRAFT_FACT_APPLIED & ~CRAFT_DERIVE_APPLY);
     }
     if (craft_log_evictable(&node->log, index)) {

@@ -55,5 +55,8 @@ CRAFT_HOT void craft_commit_settle(struct craft_node *node)
             commit_tell(node);
         }
         craft_commit_raise(node, index);
+        if (CRAFT_UNLIKELY(peers->forwarding != 0)) {
+            craft_changed(node, CRAFT_FACT_FORWARD_COMMITTED);
+        }
     }
 }

@@ -27,19 +27,20 @@ enum craft_consequence {
     CRAFT_SETTLE_CONFIGURATION = 1u << 1,
     CRAFT_SETTLE_ELECTION = 1u << 2,
     CRAFT_SETTLE_COMMIT = 1u << 3,
-    CRAFT_SETTLE_READS = 1u << 4,
-    CRAFT_SETTLE_TRANSFER = 1u << 5,
-    CRAFT_SETTLE_HEALTH = 1u << 6,
-    CRAFT_SETTLE_TIME = 1u << 7,
-    CRAFT_SETTLE_ALL = (1u << 8) - 1u,
+    CRAFT_SETTLE_FORWARD = 1u << 4,
+    CRAFT_SETTLE_READS = 1u << 5,
+    CRAFT_SETTLE_TRANSFER = 1u << 6,
+    CRAFT_SETTLE_HEALTH = 1u << 7,
+    CRAFT_SETTLE_TIME = 1u << 8,
+    CRAFT_SETTLE_ALL = (1u << 9) - 1u,
 
-    CRAFT_TIDY_MEMORY = 1u << 8, /* between hooks only */
+    CRAFT_TIDY_MEMORY = 1u << 9, /* between hooks only */
 
     CRAFT_DERIVE_APPEND = 1u << 16, /* appends and heartbeats of a leader */
     CRAFT_DERIVE_ANSWER = 1u << 17, /* those that promise nothing */
     CRAFT_DERIVE_TELL = 1u << 18,   /* to campaign at once */
-    CRAFT_DERIVE_READ = 1u << 19,   /* questions and answers about reads */
-    CRAFT_DERIVE_PART = 1u << 20,   /* of snapshots, and answers to them */
+    CRAFT_DERIVE_ASK = 1u << 19,  /* reads, commands for the leader; answers */
+    CRAFT_DERIVE_PART = 1u << 20, /* of snapshots, and answers to them */
     CRAFT_DERIVE_PERSIST = 1u << 21,
     CRAFT_DERIVE_VOTE = 1u << 22,  /* requests and grants, when durable */
     CRAFT_DERIVE_REPLY = 1u << 23, /* of appends, with the durable match */
@@ -71,8 +72,10 @@ enum craft_fact {
     CRAFT_FACT_VOTES = CRAFT_SETTLE_ELECTION,
     CRAFT_FACT_MATCH = CRAFT_SETTLE_COMMIT,
     CRAFT_FACT_COMMIT = CRAFT_DERIVE_APPLY | CRAFT_DERIVE_DONE,
+    CRAFT_FACT_FORWARD_COMMITTED = CRAFT_SETTLE_FORWARD,
+    CRAFT_FACT_FORWARD_OWED = CRAFT_DERIVE_ASK,
     CRAFT_FACT_READS = CRAFT_SETTLE_READS,
-    CRAFT_FACT_QUESTION_OWED = CRAFT_DERIVE_READ,
+    CRAFT_FACT_QUESTION_OWED = CRAFT_DERIVE_ASK,
     CRAFT_FACT_TRANSFER = CRAFT_SETTLE_TRANSFER,
     CRAFT_FACT_TELL_OWED = CRAFT_DERIVE_TELL,
     CRAFT_FACT_REQUEST_ENDED = CRAFT_DERIVE_DONE,
@@ -201,6 +204,72 @@ struct craft_proposals {
     uint32_t max;               /* power of two, or 0 */
     uint32_t first;
     uint32_t len;
+};
+
+/* A command that was offered here while another server led. */
+struct craft_forwarded {
+    uint64_t token;
+    craft_index index; /* where the leader entered it; 0 = not known */
+    craft_term term;   /* in which it did */
+    uint64_t since;    /* by the duty's clock: when it was offered, or sent */
+    uint32_t bytes;    /* with overhead */
+    int32_t result;    /* enum craft_result; OK while that is open */
+    bool hidden;       /* entered: the result is known, from the log that was */
+};
+
+struct craft_forward_queue {
+    struct craft_forwarded *items; /* ring */
+    uint32_t first;
+    uint32_t len;
+};
+
+/* Commands that were not sent yet, with their data. */
+struct craft_forward_batch {
+    craft_entry *entries; /* room for entries_max */
+    uint8_t *bytes;       /* room for bytes_max */
+    size_t bytes_len;
+    size_t bytes_max;
+    uint32_t entries_len;
+    uint32_t entries_max;
+    uint32_t sent; /* of the entries, the first ones */
+};
+
+/* core/forward.c: thesis 6.2. */
+struct craft_forwarding {
+    struct craft_forward_queue waiting; /* for an answer of the leader */
+    struct craft_forward_queue entered; /* for their fate */
+    uint32_t max;                       /* of either: power of two, or 0 */
+    uint32_t refused; /* of the waiting, those that ended so: to be told */
+    uint64_t bytes;   /* of the waiting, of those that are open */
+    uint64_t clock;   /* ticks that passed while anything waited */
+
+    uint64_t next_number;     /* of the next command to be offered */
+    uint64_t unsent_number;   /* none before it is still to be sent */
+    uint64_t session;         /* open with the leader; 0 = none is */
+    uint64_t session_number;  /* with which it began */
+    uint64_t previous;        /* the one before; 0 = none, or it is settled */
+    uint64_t asked;           /* for one that begins there; 0 = not asked */
+    uint32_t ask_again_ticks; /* until that is given up */
+    struct craft_forward_batch filling; /* what is offered goes here */
+    struct craft_forward_batch sending; /* messages are made from this */
+};
+
+/* Commands of one peer that were entered in a row: it is to be told. */
+struct craft_taken_run {
+    craft_id to;
+    uint64_t session;
+    uint64_t number; /* of the first */
+    craft_index index;
+    uint32_t count;
+};
+
+/* core/take.c: the leader's part of the same. */
+struct craft_taking {
+    struct craft_taken_run *runs; /* ring: answers owed */
+    uint32_t runs_first;
+    uint32_t runs_len;
+    uint32_t runs_max; /* power of two, or 0 */
+    uint64_t sessions; /* opened so far in this life */
 };
 
 /* One read. */
@@ -418,6 +487,8 @@ struct craft_node {
     struct craft_following following;
     struct craft_election election;
     struct craft_reads reads;
+    struct craft_forwarding forward;
+    struct craft_taking taking;
     struct craft_lease lease;
     struct craft_transferring transfer;
     struct craft_preference prefer;
@@ -450,6 +521,12 @@ static inline void craft_when_durable(struct craft_node *node,
     node->when_durable |= consequences;
 }
 
+/* Was anything forwarded whose end is not told? */
+static inline bool craft_forward_waits(const struct craft_node *node)
+{
+    return (node->forward.waiting.len | node->forward.entered.len) != 0;
+}
+
 /*
  * Raise the commit index (thesis 3.5): a leader by counting (core/commit.c), a
  * follower by hearing (core/follow.c). It never goes back.
@@ -460,7 +537,7 @@ static inline void craft_commit_raise(struct craft_node *node,
     CRAFT_ASSERT(index > node->commit_index);
     CRAFT_ASSERT(index <= node->log.last);
     node->commit_index = index;
-    craft_changed(node, node->proposals.len > 0
+    craft_changed(node, (node->proposals.len | node->forward.entered.len) > 0
                             ? CRAFT_FACT_COMMIT
                             : CRAFT_FACT_COMMIT & ~CRAFT_DERIVE_DONE);
 }
@@ -511,6 +588,44 @@ static inline bool craft_transfer_ordered(const struct craft_node *node)
     return transfer->ordered_in == node->standing.term &&
            (slot == node->peers.len ||
             node->peers.slots[slot].match_index <= transfer->ordered_at);
+}
+
+/*
+ * What became of a command that a leader entered: OK when i is applied here
+ * and term(i) == t; SUPERSEDED when i <= commit and term(i) != t, or
+ * term(commit) > t; otherwise open. By commitment, never by truncation,
+ * because a truncated entry can return.
+ */
+static inline bool craft_fate(const struct craft_node *node, craft_index index,
+                              craft_term term, int32_t *result_out)
+{
+    if (CRAFT_UNLIKELY(node->phase != CRAFT_PHASE_STARTED)) {
+        *result_out = CRAFT_RESULT_UNKNOWN;
+        return true;
+    }
+    if (index <= node->commit_index &&
+        craft_log_term(&node->log, index) == term) {
+        *result_out = CRAFT_RESULT_OK;
+        return index <= node->apply.index;
+    }
+    *result_out = CRAFT_RESULT_SUPERSEDED;
+    return index <= node->commit_index ||
+           craft_log_term(&node->log, node->commit_index) > term;
+}
+
+/* The same when a snapshot takes the place of the log up to the index. "UNKNOWN
+ * = a snapshot of that term or later hides it": of an earlier one it would
+ * stand above the snapshot, if anywhere. */
+static inline int32_t craft_fate_hidden(const struct craft_node *node,
+                                        craft_index index, craft_term term,
+                                        craft_term snapshot_term)
+{
+    if (index > node->commit_index) {
+        return term > snapshot_term ? CRAFT_RESULT_SUPERSEDED
+                                    : CRAFT_RESULT_UNKNOWN;
+    }
+    return craft_log_term(&node->log, index) == term ? CRAFT_RESULT_OK
+                                                     : CRAFT_RESULT_SUPERSEDED;
 }
 
 /* The message to fill in, addressed; its payload is the caller's. */

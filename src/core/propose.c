@@ -33,8 +33,9 @@ CRAFT_HOT int craft_propose_check(const struct craft_node *node,
     if (CRAFT_UNLIKELY(node->persist.full)) {
         return CRAFT_ERR_NOSPACE;
     }
-    if (CRAFT_UNLIKELY(node->transfer.target != 0)) {
-        return CRAFT_ERR_TRANSFER;
+    /* Those that were refused come again, and are not to be overtaken. */
+    if (CRAFT_UNLIKELY((node->transfer.target | node->forward.refused) != 0)) {
+        return node->transfer.target != 0 ? CRAFT_ERR_TRANSFER : CRAFT_ERR_BUSY;
     }
     if (commands >= CRAFT_NUMBER_MAX - 1 - node->log.last ||
         tokens > node->config.tokens_max - node->proposals.len ||
@@ -123,44 +124,16 @@ CRAFT_INTERNAL void craft_propose_free(struct craft_node *node)
                       node->proposals.max * sizeof *node->proposals.tokens);
 }
 
-/*
- * OK when i is applied and term(i) == t; SUPERSEDED when i <= commit and
- * term(i) != t, or term(commit) > t; otherwise open.
- */
+/* As craft_fate() says, or said before the log began behind its index. */
 static bool token_fate(const struct craft_node *node,
                        const struct craft_token *token, int32_t *result_out)
 {
-    if (CRAFT_UNLIKELY(node->phase != CRAFT_PHASE_STARTED)) {
-        *result_out = CRAFT_RESULT_UNKNOWN;
-        return true;
-    }
-    if (CRAFT_UNLIKELY(token->hidden)) {
+    if (CRAFT_UNLIKELY(token->hidden) && node->phase == CRAFT_PHASE_STARTED) {
         *result_out = token->result;
         return token->result != CRAFT_RESULT_OK ||
                token->index <= node->apply.index;
     }
-    if (token->index <= node->commit_index &&
-        craft_log_term(&node->log, token->index) == token->term) {
-        *result_out = CRAFT_RESULT_OK;
-        return token->index <= node->apply.index;
-    }
-    *result_out = CRAFT_RESULT_SUPERSEDED;
-    return token->index <= node->commit_index ||
-           craft_log_term(&node->log, node->commit_index) > token->term;
-}
-
-/* "UNKNOWN = a snapshot of that term or later hides it": of an earlier one it
- * would stand above the snapshot, if anywhere. */
-static int32_t hidden_result(const struct craft_node *node,
-                             const struct craft_token *token, craft_term term)
-{
-    if (token->index > node->commit_index) {
-        return token->term > term ? CRAFT_RESULT_SUPERSEDED
-                                  : CRAFT_RESULT_UNKNOWN;
-    }
-    return craft_log_term(&node->log, token->index) == token->term
-               ? CRAFT_RESULT_OK
-               : CRAFT_RESULT_SUPERSEDED;
+    return craft_fate(node, token->index, token->term, result_out);
 }
 
 CRAFT_INTERNAL void craft_propose_hide(struct craft_node *node,
@@ -174,7 +147,8 @@ CRAFT_INTERNAL void craft_propose_hide(struct craft_node *node,
 
         if (!token->hidden && token->index <= index) {
             token->hidden = true;
-            token->result = hidden_result(node, token, term);
+            token->result =
+                craft_fate_hidden(node, token->index, token->term, term);
         }
     }
 }
@@ -182,15 +156,13 @@ CRAFT_INTERNAL void craft_propose_hide(struct craft_node *node,
 CRAFT_INTERNAL bool craft_propose_derive(struct craft_node *node)
 {
     struct craft_proposals *proposals = &node->proposals;
-    const struct craft_token *token;
+    const struct craft_token *token = &proposals->tokens[proposals->first];
     int32_t result;
 
-    if (proposals->len == 0 ||
-        !token_fate(node, &proposals->tokens[proposals->first], &result)) {
+    if (proposals->len == 0 || !token_fate(node, token, &result)) {
         node->due &= ~(uint32_t)CRAFT_DERIVE_DONE;
         return false;
     }
-    token = &proposals->tokens[proposals->first];
     node->out.token = token->token;
     node->out.index = token->index;
     node->out.result = result;

@@ -391,7 +391,6 @@ CRAFT_INTERNAL bool craft_read_derive(struct craft_node *node)
         answer_fill(node);
         return true;
     }
-    node->due &= ~(uint32_t)CRAFT_DERIVE_READ;
     return false;
 }
 

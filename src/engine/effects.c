@@ -4,6 +4,7 @@
 #include "core/elect.h"
 #include "core/fetch.h"
 #include "core/follow.h"
+#include "core/forward.h"
 #include "core/health.h"
 #include "core/persist.h"
 #include "core/propose.h"
@@ -11,6 +12,7 @@
 #include "core/receiving.h"
 #include "core/replicate.h"
 #include "core/sending.h"
+#include "core/take.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
 
@@ -97,9 +99,23 @@ static inline bool stage_apply(struct craft_node *node)
                  CRAFT_EFFECT_APPLY);
 }
 
+/* Of the reads and commands of one server at another: questions, answers. */
+static bool ask_derive(struct craft_node *node)
+{
+    if (craft_read_derive(node) || (node->standing.role == CRAFT_ROLE_LEADER
+                                        ? craft_take_derive(node)
+                                        : craft_forward_derive(node))) {
+        return true;
+    }
+    node->due &= ~(uint32_t)CRAFT_DERIVE_ASK;
+    return false;
+}
+
 static bool done_derive(struct craft_node *node)
 {
     return craft_transfer_derive_done(node) || craft_read_derive_done(node) ||
+           (CRAFT_UNLIKELY(craft_forward_waits(node)) &&
+            craft_forward_derive_done(node)) ||
            craft_propose_derive(node);
 }
 
@@ -126,7 +142,7 @@ static inline void stages(struct craft_node *node)
                CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_TELL, craft_transfer_derive,
                CRAFT_EFFECT_SEND) ||
-        !stage(node, CRAFT_DERIVE_READ, craft_read_derive, CRAFT_EFFECT_SEND) ||
+        !stage(node, CRAFT_DERIVE_ASK, ask_derive, CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_PART, parts_derive, CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_PERSIST, craft_persist_derive,
                CRAFT_EFFECT_PERSIST) ||

@@ -1,6 +1,7 @@
 /* Figure 3.1, "Rules for Servers"; thesis 3.3, 3.4. */
 #include "core/elect.h"
 #include "core/follow.h"
+#include "core/forward.h"
 #include "core/health.h"
 #include "core/lease.h"
 #include "core/prefer.h"
@@ -9,6 +10,7 @@
 #include "core/receiving.h"
 #include "core/replicate.h"
 #include "core/sending.h"
+#include "core/take.h"
 #include "engine/engine.h"
 
 static void role_set(struct craft_node *node, uint32_t role)
@@ -23,11 +25,21 @@ static void role_set(struct craft_node *node, uint32_t role)
     craft_health_tell(node, CRAFT_EVENT_ROLE, (int32_t)role, 0);
 }
 
+/* What went to the leader that was: it leads no more, or not in this term. */
+static void forward_reset(struct craft_node *node)
+{
+    craft_take_reset(node);
+    if (craft_forward_reset(node)) {
+        craft_health_tell(node, CRAFT_EVENT_FORWARD, 0, node->standing.leader);
+    }
+}
+
 static void leader_set(struct craft_node *node, craft_id leader)
 {
     if (node->standing.leader == leader) {
         return;
     }
+    forward_reset(node);
     node->standing.leader = leader;
     if (leader != 0) {
         /* Else those that never campaign keep the longest of all draws. */
@@ -45,6 +57,7 @@ static void term_set(struct craft_node *node, craft_term term)
 {
     CRAFT_ASSERT(term > node->standing.term);
     CRAFT_ASSERT(term < CRAFT_NUMBER_MAX);
+    forward_reset(node);
     node->standing.term = term;
     craft_elect_reset(node);
     craft_follow_reset(node);

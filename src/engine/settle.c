@@ -3,6 +3,7 @@
 #include "core/elect.h"
 #include "core/fetch.h"
 #include "core/follow.h"
+#include "core/forward.h"
 #include "core/health.h"
 #include "core/lease.h"
 #include "core/persist.h"
@@ -13,6 +14,7 @@
 #include "core/replicate.h"
 #include "core/sending.h"
 #include "core/snapshot.h"
+#include "core/take.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
 
@@ -105,6 +107,9 @@ static void settle_time(struct craft_node *node)
 {
     craft_persist_retry(node);
     craft_fetch_retry(node);
+    if (craft_forward_expire(node)) {
+        craft_health_tell(node, CRAFT_EVENT_FORWARD, 0, node->standing.leader);
+    }
     if (craft_health_quorum_lost(node) || craft_health_disk_silent(node)) {
         craft_role_follow(node, node->standing.term, 0);
     } else if (node->standing.role == CRAFT_ROLE_LEADER) {
@@ -143,6 +148,9 @@ static void settle_all(struct craft_node *node)
             break;
         case CRAFT_SETTLE_COMMIT:
             craft_commit_settle(node);
+            break;
+        case CRAFT_SETTLE_FORWARD:
+            craft_take_settle(node);
             break;
         case CRAFT_SETTLE_READS:
             settle_reads(node);
@@ -196,6 +204,7 @@ static void take_over(struct craft_node *node)
     craft_index committed = node->commit_index;
 
     craft_propose_hide(node, index, receiving->incoming.term);
+    craft_forward_hide(node, index, receiving->incoming.term);
     craft_log_begin(&node->log, index, receiving->incoming.term, false);
     craft_members_pop(&node->configuration, 0, &node->config.allocator);
     craft_members_push(&node->configuration, receiving->members);
@@ -232,6 +241,7 @@ static void tidy_compact(struct craft_node *node)
     base = craft_snapshot_base(node);
     if (base > node->log.base) {
         craft_propose_hide(node, base, 0);
+        craft_forward_hide(node, base, 0);
         craft_log_compact(&node->log, base);
         craft_replicate_compacted(node);
         craft_changed(node, CRAFT_DERIVE_PERSIST);

@@ -2,18 +2,30 @@
 #include "core/answer.h"
 #include "core/elect.h"
 #include "core/follow.h"
+#include "core/forward.h"
 #include "core/health.h"
 #include "core/lease.h"
+#include "core/propose.h"
 #include "core/read.h"
 #include "core/receiving.h"
 #include "core/replicate.h"
 #include "core/sending.h"
+#include "core/take.h"
 #include "core/transfer.h"
 #include "engine/engine.h"
 
 typedef void (*handler)(struct craft_node *node, const craft_message *message);
 
 #define ROLES (CRAFT_ROLE_PRE_CANDIDATE + 1)
+
+static void forward_reply(struct craft_node *node, const craft_message *message)
+{
+    if (craft_forward_on_reply(node, message)) {
+        craft_health_tell(node, CRAFT_EVENT_FORWARD,
+                          -(int32_t)message->as.forward_reply.reason,
+                          message->from);
+    }
+}
 
 /*
  * The summary of the protocol: what each role does with each message of its
@@ -28,6 +40,7 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
         [CRAFT_MESSAGE_TIMEOUT_NOW]    = craft_transfer_on_timeout_now,
         [CRAFT_MESSAGE_READ_REPLY]     = craft_read_on_reply,
         [CRAFT_MESSAGE_SNAPSHOT]       = craft_receiving_on_part,
+        [CRAFT_MESSAGE_FORWARD_REPLY]  = forward_reply,
     },
     [CRAFT_ROLE_PRE_CANDIDATE] = {
         [CRAFT_MESSAGE_VOTE]           = craft_elect_on_vote,
@@ -44,6 +57,7 @@ static const handler handlers[ROLES][CRAFT_MESSAGE_KIND_END] = {
         [CRAFT_MESSAGE_APPEND_REPLY]   = craft_replicate_on_reply,
         [CRAFT_MESSAGE_READ]           = craft_read_on_request,
         [CRAFT_MESSAGE_SNAPSHOT_REPLY] = craft_sending_on_reply,
+        [CRAFT_MESSAGE_FORWARD]        = craft_take_on_question,
     },
 };
 /* clang-format on */
@@ -119,6 +133,10 @@ static int message_check(const struct craft_node *node,
     case CRAFT_MESSAGE_READ:
     case CRAFT_MESSAGE_READ_REPLY:
         return read_check(message);
+    case CRAFT_MESSAGE_FORWARD:
+        return craft_take_check(message);
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        return craft_forward_check_reply(message);
     case CRAFT_MESSAGE_APPEND:
     case CRAFT_MESSAGE_SNAPSHOT:
         return 0; /* step_append(), step_part() */
@@ -246,10 +264,97 @@ CRAFT_COLD static int step_part(struct craft_node *node,
     return 0;
 }
 
+/* May this leader take them? Never more than it bears at once. */
+static int commands_check(struct craft_node *node, const craft_forward *forward,
+                          size_t *space_out)
+{
+    size_t len = forward->entries_len;
+    size_t most = node->config.uncommitted_bytes_max;
+    size_t bytes = 0;
+
+    *space_out = 0;
+    for (size_t i = 0; i < len; i++) {
+        size_t data_len = forward->entries[i].data_len;
+
+        if (data_len > node->config.entry_bytes_max) {
+            return CRAFT_ERR_INVALID;
+        }
+        if (data_len + CRAFT_ENTRY_OVERHEAD > most - bytes) {
+            return CRAFT_ERR_BUSY;
+        }
+        bytes += data_len + CRAFT_ENTRY_OVERHEAD;
+        *space_out += craft_log_space(data_len);
+    }
+    return craft_propose_check(node, len, 0,
+                               bytes - len * CRAFT_ENTRY_OVERHEAD);
+}
+
+/* Commands of a follower, all or none: those that are next in its session are
+ * entered like the leader's own. */
+static int step_commands(struct craft_node *node, const craft_message *message)
+{
+    const craft_forward *forward = &message->as.forward;
+    size_t space = 0;
+    int rv;
+
+    if (!craft_take_is_next(node, message)) {
+        craft_take_on_stray(node, message);
+        return 0;
+    }
+    rv = commands_check(node, forward, &space);
+    if (rv != 0) {
+        craft_take_refuse(node, message, rv);
+        return 0;
+    }
+    rv = craft_take_reserve(node);
+    if (rv == 0) {
+        rv = craft_propose_reserve(node, forward->entries_len, 0, space);
+    }
+    if (rv != 0) {
+        return rv; /* lost: what comes next will miss it */
+    }
+    craft_take_note(node, message, node->log.last + 1);
+    for (size_t i = 0; i < forward->entries_len; i++) {
+        craft_command command = {forward->entries[i].data,
+                                 forward->entries[i].data_len, 0};
+
+        craft_propose_append(node, CRAFT_ENTRY_COMMAND, &command);
+    }
+    return 0;
+}
+
+static int message_handle(struct craft_node *node, const craft_message *message)
+{
+    handler handle = handlers[node->standing.role][message->kind];
+
+    if (handle != NULL) {
+        handle(node, message);
+    }
+    return 0;
+}
+
+/* Neither votes nor of the log. */
+CRAFT_APART static int step_request(struct craft_node *node,
+                                    const craft_message *message)
+{
+    if (message->kind == CRAFT_MESSAGE_TIMEOUT_NOW &&
+        craft_elect_reserve(node) != 0) {
+        return CRAFT_ERR_NOMEM; /* it is told again */
+    }
+    if (CRAFT_UNLIKELY(message->term > node->standing.term)) {
+        craft_role_follow(node, message->term, 0);
+    }
+    if (message->kind == CRAFT_MESSAGE_FORWARD &&
+        node->standing.role == CRAFT_ROLE_LEADER &&
+        message->as.forward.entries_len > 0) {
+        return step_commands(node, message);
+    }
+    return message_handle(node, message);
+}
+
 CRAFT_INTERNAL int craft_step(struct craft_node *node,
                               const craft_message *message)
 {
-    handler handle;
     int rv = message_check(node, message);
 
     if (CRAFT_UNLIKELY(rv != 0)) {
@@ -264,9 +369,8 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
     if (CRAFT_UNLIKELY(message->kind == CRAFT_MESSAGE_SNAPSHOT)) {
         return step_part(node, message);
     }
-    if (CRAFT_UNLIKELY(message->kind == CRAFT_MESSAGE_TIMEOUT_NOW) &&
-        craft_elect_reserve(node) != 0) {
-        return CRAFT_ERR_NOMEM; /* it is told again */
+    if (CRAFT_UNLIKELY(message->kind >= CRAFT_MESSAGE_TIMEOUT_NOW)) {
+        return step_request(node, message);
     }
     if (CRAFT_UNLIKELY(craft_elect_sticks(node, message))) {
         craft_elect_on_unwanted(node, message);
@@ -275,9 +379,5 @@ CRAFT_INTERNAL int craft_step(struct craft_node *node,
     if (CRAFT_UNLIKELY(message->term > node->standing.term)) {
         craft_role_follow(node, message->term, 0);
     }
-    handle = handlers[node->standing.role][message->kind];
-    if (handle != NULL) {
-        handle(node, message);
-    }
-    return 0;
+    return message_handle(node, message);
 }

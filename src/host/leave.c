@@ -59,6 +59,7 @@ int craft_host_has_left(const struct craft_host *host)
     if (host->stop_seen > 1 || craft_loop_now(host->loop) >= host->leave_ns) {
         return 1;
     }
-    return is_free(host) && status.tokens_open == 0 && status.reads_open == 0 &&
+    return is_free(host) && status.tokens_open == 0 &&
+           status.forwards_open == 0 && status.reads_open == 0 &&
            !host->is_busy;
 }

@@ -150,6 +150,14 @@ static int listen_on(struct craft_host *host, const char *text)
     return 0;
 }
 
+/* Of the array that it needs. */
+static size_t entries_wanted(const craft_message *message)
+{
+    return message->kind == CRAFT_MESSAGE_FORWARD
+               ? message->as.forward.entries_len
+               : message->as.append.entries_len;
+}
+
 /* Decode into the host's array, which grows with the largest append. */
 static int decode(struct craft_host *host, const struct craft_frame *frame,
                   craft_message *message)
@@ -158,7 +166,7 @@ static int decode(struct craft_host *host, const struct craft_frame *frame,
                                   frame->payload, frame->payload_len);
 
     if (rv == CRAFT_ERR_ENTRIES) {
-        size_t len = message->as.append.entries_len;
+        size_t len = entries_wanted(message);
         craft_entry *received = realloc(host->received, len * sizeof *received);
 
         if (received == NULL) {

@@ -120,6 +120,9 @@ CRAFT_INTERNAL void craft_peers_clear(struct craft_peers *peers)
     peers->answer_read = 0;
     peers->want_offer = 0;
     peers->want_part = 0;
+    peers->open_forward = 0;
+    peers->shut_forward = 0;
+    peers->forwarding = 0;
     peers->turned = 0;
     peers->granted = 0;
     peers->refused = 0;
@@ -229,6 +232,7 @@ CRAFT_INTERNAL void craft_peers_lead(struct craft_peers *peers,
         peer->priority = 0;
         peer->well_ticks = 0;
         peer->silent_ticks = 0;
+        peer->forward_session = 0;
         craft_peer_probe(peer, next_index);
     }
 }

@@ -43,6 +43,15 @@ struct craft_peer {
     uint32_t part_ticks; /* since that has moved, or was offered */
     bool part_known;     /* it has said from where on it wants it */
 
+    /* Its session, for commands that it forwards (thesis 6.2). */
+    uint64_t forward_session; /* 0 = none was opened in this term */
+    uint64_t forward_first;   /* number with which it began */
+    uint64_t forward_next;    /* number of the next command to be taken */
+    uint64_t forward_closed;  /* where the session before it ended, if known */
+    craft_index forward_low;  /* what it forwarded and does not know to be */
+    craft_index forward_high; /* committed lies between these */
+    uint32_t forward_reason;  /* for which it was shut; see the message */
+
     /*
      * In flight, in two generations: older ones end at or before `mark`. A
      * match that reaches the mark frees them and makes the newer ones the
@@ -60,7 +69,7 @@ struct craft_peer {
     uint8_t role;          /* enum craft_member_role */
     uint8_t progress;      /* enum craft_progress */
     uint8_t asked;         /* enum craft_asked, while it probes */
-    uint8_t reserved;
+    uint8_t forward_shut;  /* nothing more is taken in the session */
 };
 
 #define CRAFT_STRANGERS_MAX 2u
@@ -93,6 +102,9 @@ struct craft_peers {
     uint64_t answer_read;    /* are to be answered */
     uint64_t want_offer;     /* to be asked: from where on a snapshot? */
     uint64_t want_part;      /* to be sent: the next part of it */
+    uint64_t open_forward;   /* to be told: a session was opened */
+    uint64_t shut_forward;   /* to be told: theirs is shut */
+    uint64_t forwarding;     /* to be told at once what is committed */
 
     uint64_t turned; /* began to probe or to replicate: to be told */
 

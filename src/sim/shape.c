@@ -17,6 +17,7 @@ static void config_draw(struct craft_sim *sim, struct craft_random *random)
     craft_config *config = &sim->config;
 
     craft_config_init(config, sizeof *config);
+    config->flags &= ~(uint32_t)CRAFT_CONFIG_FORWARD;
     config->group = craft_random_below(random, 1000);
     config->election_ticks = craft_sim_between(random, 8, 20);
     config->heartbeat_ticks = craft_sim_between(random, 1, 3);

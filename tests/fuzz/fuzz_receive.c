@@ -146,6 +146,52 @@ static void part_make(struct ops *ops, craft_message *message,
     part->data = part->data_len > 0 ? body->blobs[1] : NULL;
 }
 
+/* Numbers of commands begin anywhere: those told last are likely ones. */
+static void forward_make(struct ops *ops, craft_message *message,
+                         struct body *body)
+{
+    craft_forward *forward = &message->as.forward;
+
+    forward->session = number(&ops->in, 1);
+    forward->number = number(&ops->in, 33);
+    forward->entries_len = fuzz_below(&ops->in, ENTRIES_MAX + 1);
+    forward->entries = forward->entries_len > 0 ? body->entries : NULL;
+    for (size_t i = 0; i < forward->entries_len; i++) {
+        uint32_t how = fuzz_byte(&ops->in);
+
+        body->entries[i].kind =
+            how == 255 ? CRAFT_ENTRY_CONFIGURATION : CRAFT_ENTRY_COMMAND;
+        body->entries[i].data = body->blobs[i];
+        body->entries[i].data_len = how % 64;
+    }
+}
+
+/* Near what server 1 has forwarded last. */
+static uint64_t number_forwarded(struct ops *ops)
+{
+    struct cluster_node *node = cluster_node(ops->cluster, 1);
+
+    return number(&ops->in, *(const uint64_t *)node->cluster->watch_data);
+}
+
+static void forward_reply_make(struct ops *ops, craft_message *message,
+                               const craft_status *status)
+{
+    craft_forward_reply *reply = &message->as.forward_reply;
+
+    reply->verdict = fuzz_byte(&ops->in) % 5;
+    reply->session = number(&ops->in, 1);
+    reply->number = number_forwarded(ops);
+    if (reply->verdict == CRAFT_FORWARD_TAKEN) {
+        reply->count = fuzz_byte(&ops->in) % 8;
+        reply->index = number(&ops->in, status->last_index);
+    } else if (reply->verdict == CRAFT_FORWARD_OPENED) {
+        reply->closed = number_forwarded(ops);
+    } else {
+        reply->reason = fuzz_byte(&ops->in) * 4u;
+    }
+}
+
 static void payload_make(struct ops *ops, craft_message *message,
                          struct body *body, const craft_status *status)
 {
@@ -168,6 +214,12 @@ static void payload_make(struct ops *ops, craft_message *message,
     case CRAFT_MESSAGE_READ_REPLY:
         message->as.read_reply.question = number(in, 3);
         message->as.read_reply.index = number(in, status->last_index);
+        break;
+    case CRAFT_MESSAGE_FORWARD:
+        forward_make(ops, message, body);
+        break;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        forward_reply_make(ops, message, status);
         break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         message->as.timeout_now.last_index = number(in, status->last_index);
@@ -203,6 +255,14 @@ static void payload_make(struct ops *ops, craft_message *message,
     }
 }
 
+static uint32_t kind_of(uint32_t how)
+{
+    if (how < 200) {
+        return 1 + how % 9;
+    }
+    return how < 234 ? CRAFT_MESSAGE_FORWARD + how % 2 : how % 16;
+}
+
 static craft_message message_make(struct ops *ops, struct body *body)
 {
     craft_status status = cluster_status(ops->cluster, 1);
@@ -212,7 +272,7 @@ static craft_message message_make(struct ops *ops, struct body *body)
     memset(&message, 0, sizeof message);
     memset(body, 0, sizeof *body);
     message.struct_size = sizeof message;
-    message.kind = how < 234 ? 1 + how % 9 : how % 16;
+    message.kind = kind_of(how);
     message.group = how == 250 ? 8 : 7;
     message.from = sender(ops);
     message.to = how == 251 ? message.from : status.id;
@@ -263,16 +323,29 @@ static void message_step(struct ops *ops)
                "a server that is up has come to no end");
 }
 
+static void forward_watch(struct cluster_node *node, const craft_effect *effect)
+{
+    uint64_t *number = node->cluster->watch_data;
+
+    if (effect->kind == CRAFT_EFFECT_SEND &&
+        effect->message->kind == CRAFT_MESSAGE_FORWARD) {
+        *number = effect->message->as.forward.number;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct ops ops = {{data, len < INPUT_MAX ? len : INPUT_MAX}, NULL, 0, 0};
     struct cluster_options options = ops_options(&ops.in, 3);
     struct cluster_filter all = {0, 0, 0};
+    uint64_t forwarded = 1;
 
     options.puppets = 1u << 2 | 1u << 3;
     ops.cluster = cluster_new(&options);
     ops.cluster->trace = getenv("CRAFT_TRACE") != NULL;
     ops.cluster->blind = true;
+    ops.cluster->watch = forward_watch;
+    ops.cluster->watch_data = &forwarded;
     ops_begin(&ops);
     while (ops.in.len > 0) {
         uint32_t how = fuzz_byte(&ops.in);

@@ -50,6 +50,10 @@ struct cluster_options ops_options(struct fuzz_input *in, uint32_t nodes)
     options.config.tokens_max = (flags & 512u) != 0 ? 5 : 1000;
     options.config.persist_inflight_max = 1 + (flags >> 10 & 3u);
     options.config.heartbeat_ticks = 1 + (flags >> 12 & 3u);
+    if ((flags >> 14 & 1u) != 0) {
+        options.config.flags |= CRAFT_CONFIG_FORWARD;
+        options.config.forward_bytes_max = (flags & 128u) != 0 ? 600 : 65536;
+    }
     return options;
 }
 

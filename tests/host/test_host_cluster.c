@@ -318,16 +318,14 @@ static void threads_propose_and_every_proposal_ends_once(void **state)
     assert_int_equal(called, 1);
 }
 
-static void proposal_to_a_follower_ends_with_an_error(void **state)
+/* Nobody leads yet. */
+static void proposal_without_a_leader_ends_with_an_error(void **state)
 {
     struct fleet *cluster = *state;
-    struct fleet_server *leader;
-    struct fleet_server *other;
+    struct fleet_server *other = &cluster->servers[0];
     uint64_t number = 5;
 
-    fleet_open_all(cluster);
-    leader = fleet_elect(cluster);
-    other = leader == &cluster->servers[0] ? leader + 1 : cluster->servers;
+    fleet_open(cluster, 0);
     assert_int_equal(craft_host_propose_threadsafe(
                          other->host, (const uint8_t *)&number, 8, 5),
                      0);
@@ -342,6 +340,31 @@ static void proposal_to_a_follower_ends_with_an_error(void **state)
                                                    (const uint8_t *)&number,
                                                    (size_t)1024 * 1024 + 1, 1),
                      CRAFT_ERR_INVALID);
+}
+
+static void proposal_to_a_follower_goes_to_the_leader(void **state)
+{
+    struct fleet *cluster = *state;
+    struct fleet_server *leader;
+    struct fleet_server *other;
+    craft_status status;
+
+    fleet_open_all(cluster);
+    leader = fleet_elect(cluster);
+    other = leader == &cluster->servers[0] ? leader + 1 : cluster->servers;
+    do {
+        fleet_turn(cluster);
+        fleet_status(other, &status);
+    } while (status.leader != leader->id); /* it has yet to hear of it */
+    for (uint64_t i = 1; i <= 100; i++) {
+        assert_int_equal(craft_host_propose_threadsafe(
+                             other->host, (const uint8_t *)&i, 8, i),
+                         0);
+    }
+    fleet_settle(cluster, 100);
+    assert_int_equal(other->done[CRAFT_RESULT_OK], 100);
+    assert_int_equal(other->refused, 0);
+    assert_int_equal(leader->ended, 0);
 }
 
 /* What is open ends with UNKNOWN, what is queued with STOPPED, each once. */
@@ -470,7 +493,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             threads_propose_and_every_proposal_ends_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
-            proposal_to_a_follower_ends_with_an_error, set_up, tear_down),
+            proposal_without_a_leader_ends_with_an_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            proposal_to_a_follower_goes_to_the_leader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stop_ends_every_token, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(

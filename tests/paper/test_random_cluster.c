@@ -106,6 +106,10 @@ static struct cluster_options options_of(uint64_t seed)
     options.config.snapshot_pin_bytes_max = pick_size(x >> 29, 0, 4096);
     options.config.persist_inflight_max = 1 + (uint32_t)((x >> 26) % 5);
     options.config.flags = (uint32_t)(x >> 33) % 8;
+    if ((x >> 36) % 2 == 0) {
+        options.config.flags |= CRAFT_CONFIG_FORWARD;
+    }
+    options.config.forward_bytes_max = pick_size(x >> 37, 600, 65536);
     options.config.heartbeat_ticks = 1 + (uint32_t)((x >> 30) % 3);
     if ((x >> 40) % 2 == 0) {
         options.config.flags |= CRAFT_CONFIG_LEASE;
@@ -290,8 +294,10 @@ static void step_end(struct run *run, uint32_t position)
 static void step_propose(struct run *run)
 {
     uint32_t position = cluster_leader(run->cluster);
+    uint32_t flags = run->cluster->options.config.flags;
+    uint32_t elsewhere = (flags & CRAFT_CONFIG_FORWARD) != 0 ? 5 : 1;
 
-    if (position == 0 || draw(run, 8) == 0) {
+    if (position == 0 || draw(run, 8) < elsewhere) {
         position = draw_node(run);
     }
     if (!is_up(run, position)) {

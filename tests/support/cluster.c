@@ -203,8 +203,7 @@ int cluster_tick(struct cluster *cluster, uint32_t position, uint32_t ticks)
     return rv;
 }
 
-static uint64_t token_make(struct cluster *cluster,
-                           const struct cluster_node *node)
+static uint64_t token_make(struct cluster *cluster, struct cluster_node *node)
 {
     size_t max = cluster->tokens_len;
     struct cluster_token *token;
@@ -220,6 +219,10 @@ static uint64_t token_make(struct cluster *cluster,
     memset(token, 0, sizeof *token);
     token->position = node->position;
     token->life = node->life;
+    token->is_forwarded =
+        node->node != NULL &&
+        (cluster->options.config.flags & CRAFT_CONFIG_FORWARD) != 0 &&
+        cluster_look(node).role != CRAFT_ROLE_LEADER;
     cluster->tokens_len++;
     return cluster->tokens_len;
 }

@@ -174,6 +174,8 @@ struct cluster_message {
     size_t entries_len;
     uint8_t *part; /* [part_len]: configuration and bytes of a snapshot */
     size_t part_len;
+    craft_entry *commands; /* of a forward: a block with their data */
+    size_t commands_len;
     uint32_t from; /* positions */
     uint32_t to;
     uint64_t serial;
@@ -205,6 +207,8 @@ struct cluster_token {
     craft_id transfer;   /* of a transfer: to whom, 0 = to anyone */
     bool is_transfer;    /* and not a command */
     bool is_read;        /* likewise */
+    bool is_forwarded;   /* offered while another server led, perhaps */
+    craft_index at;      /* where a server applied it; 0 = nowhere yet */
     craft_index read_at; /* what was committed when the read was taken */
     bool applied;        /* by anyone */
     uint32_t applied_by; /* a bit per position, in the proposer's life */

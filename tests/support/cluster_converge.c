@@ -17,7 +17,8 @@ static bool agrees(struct cluster *cluster, uint32_t position, uint32_t leader)
            status.leader == cluster_node(cluster, leader)->id &&
            status.commit_index == lead.commit_index &&
            status.applied_index == lead.commit_index &&
-           status.tokens_open == 0 && status.persists_open == 0 &&
+           status.tokens_open == 0 && status.forwards_open == 0 &&
+           status.persists_open == 0 &&
            (status.flags & CRAFT_STATUS_DISK_FULL) == 0;
 }
 

@@ -92,6 +92,9 @@ static uint64_t message_sum(const craft_message *message)
     if (message->kind == CRAFT_MESSAGE_APPEND) {
         sum ^= cluster_sum(message->as.append.entries,
                            message->as.append.entries_len);
+    } else if (message->kind == CRAFT_MESSAGE_FORWARD) {
+        sum ^= cluster_sum(message->as.forward.entries,
+                           message->as.forward.entries_len);
     }
     return sum;
 }
@@ -207,10 +210,17 @@ static void machine_take(struct cluster_node *node, const craft_entry *entry)
         struct cluster_token *token = &cluster->tokens[known->token - 1];
 
         if (token->state == CLUSTER_TOKEN_ENDED &&
-            token->result == CRAFT_RESULT_SUPERSEDED) {
+            (token->result == CRAFT_RESULT_SUPERSEDED ||
+             token->result == CRAFT_RESULT_REFUSED)) {
             cluster_fail(cluster, "%u applies token %llu, superseded",
                          node->position, LLU(known->token));
         }
+        if (token->at != 0 && token->at != entry->index) {
+            cluster_fail(cluster, "%u applies token %llu at %llu and at %llu",
+                         node->position, LLU(known->token), LLU(token->at),
+                         LLU(entry->index));
+        }
+        token->at = entry->index;
         token->applied = true;
         if (token->position == node->position && token->life == node->life) {
             token->applied_by |= 1u << node->position;
@@ -482,6 +492,19 @@ static void read_check(struct cluster_node *node,
     }
 }
 
+/* Unknown is what nobody answered; refused is certain. */
+static bool forward_check(const struct cluster_node *node,
+                          const struct cluster_token *token, int result)
+{
+    if (result == CRAFT_RESULT_OK) {
+        return token->applied_by != 0 || node->cluster->options.own_data;
+    }
+    return result == CRAFT_RESULT_UNKNOWN ||
+           ((result == CRAFT_RESULT_SUPERSEDED ||
+             result == CRAFT_RESULT_REFUSED) &&
+            !token->applied);
+}
+
 static void token_check(struct cluster_node *node,
                         const struct cluster_token *token, int result,
                         craft_index index)
@@ -506,10 +529,13 @@ static void token_check(struct cluster_node *node,
         read_check(node, token, result, index);
         return;
     }
+    if (token->is_forwarded && forward_check(node, token, result)) {
+        return;
+    }
     if ((result == CRAFT_RESULT_OK && token->applied_by == 0 &&
          node->installs == 0) ||
         (result == CRAFT_RESULT_SUPERSEDED && token->applied) ||
-        result == CRAFT_RESULT_TIMEOUT || result == CRAFT_RESULT_RETRY ||
+        result > CRAFT_RESULT_UNKNOWN ||
         (result == CRAFT_RESULT_UNKNOWN && !ended && node->installs == 0) ||
         (result != CRAFT_RESULT_UNKNOWN && ended)) {
         cluster_fail(node->cluster, "%u ends a token with %d, which is wrong",

@@ -10,6 +10,7 @@ static void message_free(struct cluster_message *message)
 {
     free(message->entries);
     free(message->part);
+    free(message->commands);
     free(message);
 }
 
@@ -46,6 +47,35 @@ static void part_keep(struct cluster_message *message,
     }
 }
 
+/* A block of its own, with the data behind the entries; NULL for none. */
+static craft_entry *commands_copy(const craft_entry *commands, size_t len)
+{
+    size_t size = len * sizeof *commands;
+    craft_entry *copy;
+    uint8_t *data;
+
+    for (size_t i = 0; i < len; i++) {
+        size += commands[i].data_len;
+    }
+    if (len == 0) {
+        return NULL;
+    }
+    copy = malloc(size);
+    if (copy == NULL) {
+        abort();
+    }
+    data = (uint8_t *)(copy + len);
+    for (size_t i = 0; i < len; i++) {
+        copy[i] = commands[i];
+        copy[i].data = data;
+        if (commands[i].data_len > 0) {
+            memcpy(data, commands[i].data, commands[i].data_len);
+        }
+        data += commands[i].data_len;
+    }
+    return copy;
+}
+
 static struct cluster_message *message_copy(struct cluster *cluster,
                                             const craft_message *message)
 {
@@ -63,6 +93,12 @@ static struct cluster_message *message_copy(struct cluster *cluster,
     }
     copy->from = cluster_position(cluster, message->from);
     copy->to = cluster_position(cluster, message->to);
+    if (message->kind == CRAFT_MESSAGE_FORWARD) {
+        copy->commands_len = message->as.forward.entries_len;
+        copy->commands = commands_copy(message->as.forward.entries,
+                                       message->as.forward.entries_len);
+        copy->message.as.forward.entries = NULL;
+    }
     if (len > 0) {
         copy->entries = malloc(len * sizeof *copy->entries);
         if (copy->entries == NULL) {
@@ -179,6 +215,7 @@ cluster_copy_message(struct cluster *cluster,
     }
     copy->label[0] = '\0';
     copy->entries = NULL;
+    copy->commands = commands_copy(message->commands, message->commands_len);
     if (message->entries_len > 0) {
         copy->entries = malloc(message->entries_len * sizeof *copy->entries);
         if (copy->entries == NULL) {
@@ -251,13 +288,39 @@ static int receive_bytes(struct cluster_node *node,
     return rv;
 }
 
+/* Those of an append, or the commands of a forward; how many. */
+static size_t entries_of(const craft_message *message,
+                         const craft_entry **entries)
+{
+    *entries = NULL;
+    if (message->kind == CRAFT_MESSAGE_APPEND) {
+        *entries = message->as.append.entries;
+        return message->as.append.entries_len;
+    }
+    if (message->kind == CRAFT_MESSAGE_FORWARD) {
+        *entries = message->as.forward.entries;
+        return message->as.forward.entries_len;
+    }
+    return 0;
+}
+
+static void entries_set(craft_message *message, const craft_entry *entries,
+                        size_t entries_len)
+{
+    if (message->kind == CRAFT_MESSAGE_APPEND) {
+        message->as.append.entries = entries;
+        message->as.append.entries_len = entries_len;
+    } else if (message->kind == CRAFT_MESSAGE_FORWARD) {
+        message->as.forward.entries = entries;
+        message->as.forward.entries_len = entries_len;
+    }
+}
+
 /* The node gets copies that go when the call returns. */
 static int message_receive(struct cluster_node *node, craft_message *message)
 {
-    size_t len = message->kind == CRAFT_MESSAGE_APPEND
-                     ? message->as.append.entries_len
-                     : 0;
-    const craft_entry *from = len > 0 ? message->as.append.entries : NULL;
+    const craft_entry *from;
+    size_t len = entries_of(message, &from);
     craft_entry *entries = calloc(len + 1, sizeof *entries);
     struct cluster_input input;
     int rv;
@@ -278,9 +341,7 @@ static int message_receive(struct cluster_node *node, craft_message *message)
         }
         entries[i].data = data;
     }
-    if (message->kind == CRAFT_MESSAGE_APPEND) {
-        message->as.append.entries = entries;
-    }
+    entries_set(message, entries, len);
     input = cluster_enter(node, true);
     do {
         rv = node->cluster->options.bytes ? receive_bytes(node, message)
@@ -316,6 +377,11 @@ static craft_entry *entries_unfold(const struct cluster_message *message)
 {
     craft_entry *entries = calloc(message->entries_len + 1, sizeof *entries);
 
+    if (message->commands_len > 0) {
+        free(entries);
+        return commands_copy(message->commands, message->commands_len);
+    }
+
     if (entries == NULL) {
         abort();
     }
@@ -337,10 +403,7 @@ void cluster_describe(const struct cluster_message *message, char *text,
     craft_message copy = message->message;
     craft_entry *entries = entries_unfold(message);
 
-    if (copy.kind == CRAFT_MESSAGE_APPEND) {
-        copy.as.append.entries = entries;
-        copy.as.append.entries_len = message->entries_len;
-    }
+    entries_set(&copy, entries, message->entries_len + message->commands_len);
     (void)craft_describe_message(&copy, text, size);
     free(entries);
 }
@@ -356,9 +419,8 @@ int cluster_deliver_message(struct cluster *cluster,
     int rv = 0;
 
     part.part = NULL;
-    if (copy.kind == CRAFT_MESSAGE_APPEND) {
-        copy.as.append.entries = entries;
-    } else if (copy.kind == CRAFT_MESSAGE_SNAPSHOT) {
+    entries_set(&copy, entries, message->entries_len + message->commands_len);
+    if (copy.kind == CRAFT_MESSAGE_SNAPSHOT) {
         part_keep(&part, &copy.as.snapshot);
         copy.as.snapshot = part.message.as.snapshot;
     }

@@ -32,7 +32,7 @@ struct fleet_server {
     size_t warnings;
 
     size_t applied;      /* commands in this life */
-    size_t done[5];      /* ends, by enum craft_result */
+    size_t done[6];      /* ends, by enum craft_result */
     size_t done_applied; /* commands applied when the last request ended */
     size_t stopping;     /* calls */
     size_t refused;      /* ends with an error */

@@ -52,6 +52,14 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
         sum = add(sum, peer->role);
         sum = add(sum, peer->progress);
         sum = add(sum, peer->asked);
+        sum = add(sum, peer->forward_session);
+        sum = add(sum, peer->forward_first);
+        sum = add(sum, peer->forward_next);
+        sum = add(sum, peer->forward_closed);
+        sum = add(sum, peer->forward_low);
+        sum = add(sum, peer->forward_high);
+        sum = add(sum, peer->forward_reason);
+        sum = add(sum, peer->forward_shut);
     }
     sum = add(sum, peers->voters);
     sum = add(sum, peers->voters_len);
@@ -66,6 +74,9 @@ static uint32_t add_peers(uint32_t sum, const struct craft_peers *peers)
     sum = add(sum, peers->grant_pre);
     sum = add(sum, peers->reading);
     sum = add(sum, peers->answer_read);
+    sum = add(sum, peers->open_forward);
+    sum = add(sum, peers->shut_forward);
+    sum = add(sum, peers->forwarding);
     sum = add(sum, peers->granted);
     sum = add(sum, peers->refused);
     for (uint32_t i = 0; i < peers->strangers_len; i++) {
@@ -107,6 +118,71 @@ static uint32_t add_lease(uint32_t sum, const struct craft_lease *lease)
     sum = add(sum, lease->start_ns);
     sum = add(sum, lease->round);
     return add(sum, lease->round_ns);
+}
+
+static uint32_t add_forward_queue(uint32_t sum,
+                                  const struct craft_forwarding *forward,
+                                  const struct craft_forward_queue *queue)
+{
+    for (uint32_t i = 0; i < queue->len; i++) {
+        const struct craft_forwarded *item =
+            &queue->items[(queue->first + i) & (forward->max - 1)];
+
+        sum = add(sum, item->token);
+        sum = add(sum, item->index);
+        sum = add(sum, item->term);
+        sum = add(sum, item->since);
+        sum = add(sum, item->bytes);
+        sum = add(sum, item->hidden);
+        sum = add(sum, (uint64_t)(int64_t)item->result);
+    }
+    return add(sum, queue->len);
+}
+
+static uint32_t add_forward_batch(uint32_t sum,
+                                  const struct craft_forward_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->entries_len; i++) {
+        sum = add(sum, batch->entries[i].data_len);
+    }
+    sum = add(sum, batch->sent);
+    return batch->bytes_len > 0
+               ? craft_crc32c(sum, batch->bytes, batch->bytes_len)
+               : sum;
+}
+
+static uint32_t add_forward(uint32_t sum,
+                            const struct craft_forwarding *forward)
+{
+    sum = add_forward_queue(sum, forward, &forward->waiting);
+    sum = add_forward_queue(sum, forward, &forward->entered);
+    sum = add_forward_batch(sum, &forward->filling);
+    sum = add_forward_batch(sum, &forward->sending);
+    sum = add(sum, forward->refused);
+    sum = add(sum, forward->bytes);
+    sum = add(sum, forward->clock);
+    sum = add(sum, forward->next_number);
+    sum = add(sum, forward->unsent_number);
+    sum = add(sum, forward->session);
+    sum = add(sum, forward->session_number);
+    sum = add(sum, forward->previous);
+    sum = add(sum, forward->asked);
+    return add(sum, forward->ask_again_ticks);
+}
+
+static uint32_t add_taking(uint32_t sum, const struct craft_taking *taking)
+{
+    for (uint32_t i = 0; i < taking->runs_len; i++) {
+        const struct craft_taken_run *run =
+            &taking->runs[(taking->runs_first + i) & (taking->runs_max - 1)];
+
+        sum = add(sum, run->to);
+        sum = add(sum, run->session);
+        sum = add(sum, run->number);
+        sum = add(sum, run->index);
+        sum = add(sum, run->count);
+    }
+    return add(sum, taking->sessions);
 }
 
 static uint32_t add_transfer(uint32_t sum,
@@ -278,6 +354,8 @@ uint32_t node_digest(const craft_node *node)
     sum = add(sum, node->prefer.look_ticks);
     sum = add_reads(sum, &node->reads);
     sum = add_lease(sum, &node->lease);
+    sum = add_forward(sum, &node->forward);
+    sum = add_taking(sum, &node->taking);
     sum = add_configuration(sum, node->configuration);
     sum = add_persistence(sum, &node->persist);
     sum = add_requests(sum, node);

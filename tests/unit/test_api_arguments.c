@@ -432,7 +432,7 @@ static void numbers_out_of_range_are_refused(void **state)
     struct rig *rig = rig_new(1);
 
     (void)state;
-    BAD(rig, flags, 1u << 4);
+    BAD(rig, flags, 1u << 6);
     BAD(rig, flags, 1u << 31);
     BAD(rig, id, 0);
     BAD(rig, id, CRAFT_NUMBER_MAX);

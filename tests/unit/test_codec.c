@@ -231,8 +231,9 @@ static void messages_without_entries_need_no_array(void **state)
         craft_message got;
         uint8_t bytes[GOLDEN_BYTES_MAX];
         size_t len = golden_bytes((enum golden)which, bytes);
-        int has_entries =
-            which == GOLDEN_APPEND || which == GOLDEN_APPEND_FIRST;
+        int has_entries = which == GOLDEN_APPEND ||
+                          which == GOLDEN_APPEND_FIRST ||
+                          which == GOLDEN_FORWARD;
 
         assert_int_equal(craft_message_decode(&got, NULL, 0, bytes, len),
                          has_entries ? CRAFT_ERR_ENTRIES : CRAFT_OK);

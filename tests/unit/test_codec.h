@@ -41,6 +41,11 @@ enum golden {
     GOLDEN_SNAPSHOT,
     GOLDEN_SNAPSHOT_OFFER,
     GOLDEN_SNAPSHOT_REPLY,
+    GOLDEN_FORWARD,
+    GOLDEN_FORWARD_OPEN,
+    GOLDEN_FORWARD_OPENED,
+    GOLDEN_FORWARD_TAKEN,
+    GOLDEN_FORWARD_REFUSED,
     GOLDEN_COUNT
 };
 
@@ -110,6 +115,30 @@ static const char *const golden_hex[GOLDEN_COUNT] = {
         "010b600000000000 0700000000000000 0200000000000000 8877665544332211 "
         "0100000000000000 0500000000000000 0900000000000000 0a00000000000000 "
         "0400000000000000 0510000000000000 0010000000000000 0100000000000000",
+    [GOLDEN_FORWARD] =
+        "010c500020000000 0700000000000000 0100000000000000 8877665544332211 "
+        "0200000000000000 0500000000000000 0900000000000000 0300000000000000 "
+        "2100000000000000 0300000000000000 0500000000000000 68656c6c6f000000 "
+        "0000000000000000 0000000000000000",
+    [GOLDEN_FORWARD_OPEN] =
+        "010c500000000000 0700000000000000 0100000000000000 8877665544332211 "
+        "0200000000000000 0500000000000000 0900000000000000 0000000000000000 "
+        "2100000000000000 0000000000000000",
+    [GOLDEN_FORWARD_OPENED] =
+        "010d680000000000 0700000000000000 0200000000000000 8877665544332211 "
+        "0100000000000000 0500000000000000 0900000000000000 0100000000000000 "
+        "0300000000000000 2100000000000000 0000000000000000 2000000000000000 "
+        "0000000000000000",
+    [GOLDEN_FORWARD_TAKEN] =
+        "010d680000000000 0700000000000000 0200000000000000 8877665544332211 "
+        "0100000000000000 0500000000000000 0900000000000000 0200000003000000 "
+        "0300000000000000 2100000000000000 0a00000000000000 0000000000000000 "
+        "0000000000000000",
+    [GOLDEN_FORWARD_REFUSED] =
+        "010d680000000000 0700000000000000 0200000000000000 8877665544332211 "
+        "0100000000000000 0500000000000000 0900000000000000 0300000000000000 "
+        "0300000000000000 2100000000000000 0000000000000000 0000000000000000 "
+        "ca00000000000000",
 };
 
 static inline uint8_t hex_digit(char c)
@@ -214,6 +243,44 @@ static inline craft_message golden_part(enum golden which)
     return message;
 }
 
+static inline craft_message golden_forward(enum golden which,
+                                           craft_entry *entries)
+{
+    craft_message message = golden_header(CRAFT_MESSAGE_FORWARD, 1, 2);
+
+    message.as.forward.number = 33;
+    if (which == GOLDEN_FORWARD) {
+        entries[0] = make_entry(0, 0, CRAFT_ENTRY_COMMAND, "hello", 5);
+        entries[1] = make_entry(0, 0, CRAFT_ENTRY_COMMAND, NULL, 0);
+        entries[2] = make_entry(0, 0, CRAFT_ENTRY_COMMAND, NULL, 0);
+        message.as.forward.session = 3;
+        message.as.forward.entries = entries;
+        message.as.forward.entries_len = 3;
+    }
+    return message;
+}
+
+static inline craft_message golden_forward_reply(enum golden which)
+{
+    craft_message message = golden_header(CRAFT_MESSAGE_FORWARD_REPLY, 2, 1);
+    craft_forward_reply *reply = &message.as.forward_reply;
+
+    reply->session = 3;
+    reply->number = 33;
+    if (which == GOLDEN_FORWARD_OPENED) {
+        reply->verdict = CRAFT_FORWARD_OPENED;
+        reply->closed = 32;
+    } else if (which == GOLDEN_FORWARD_TAKEN) {
+        reply->verdict = CRAFT_FORWARD_TAKEN;
+        reply->count = 3;
+        reply->index = 10;
+    } else {
+        reply->verdict = CRAFT_FORWARD_REFUSED;
+        reply->reason = 202;
+    }
+    return message;
+}
+
 /* The message of a golden vector; entries: at least 3. */
 static inline craft_message golden_message(enum golden which,
                                            craft_entry *entries)
@@ -245,6 +312,13 @@ static inline craft_message golden_message(enum golden which,
     case GOLDEN_SNAPSHOT_OFFER:
     case GOLDEN_SNAPSHOT_REPLY:
         return golden_part(which);
+    case GOLDEN_FORWARD:
+    case GOLDEN_FORWARD_OPEN:
+        return golden_forward(which, entries);
+    case GOLDEN_FORWARD_OPENED:
+    case GOLDEN_FORWARD_TAKEN:
+    case GOLDEN_FORWARD_REFUSED:
+        return golden_forward_reply(which);
     case GOLDEN_ACCEPTED:
         message = golden_header(CRAFT_MESSAGE_APPEND_REPLY, 2, 1);
         message.as.append_reply.promise_ms = 500;
@@ -379,6 +453,39 @@ static inline void random_part_reply(uint64_t *state, craft_message *message)
     reply->gap = (uint32_t)random_below(state, 2);
 }
 
+static inline void random_forward(uint64_t *state, craft_forward *forward,
+                                  craft_entry *entries, const uint8_t *data)
+{
+    forward->session = random_number(state, CRAFT_NUMBER_MAX);
+    forward->number = random_number(state, CRAFT_NUMBER_MAX / 2);
+    forward->entries_len = (size_t)random_below(state, RANDOM_ENTRIES_MAX + 1);
+    forward->entries = forward->entries_len > 0 ? entries : NULL;
+    for (size_t i = 0; i < forward->entries_len; i++) {
+        entries[i] =
+            make_entry(0, 0, CRAFT_ENTRY_COMMAND, data,
+                       (size_t)random_below(state, RANDOM_DATA_MAX + 1));
+        entries[i].token = random_next(state);
+        data += entries[i].data_len;
+    }
+}
+
+static inline void random_forward_reply(uint64_t *state,
+                                        craft_forward_reply *reply)
+{
+    reply->verdict = (uint32_t)random_number(state, 4);
+    reply->session = random_number(state, CRAFT_NUMBER_MAX);
+    reply->number = random_number(state, CRAFT_NUMBER_MAX / 2);
+    if (reply->verdict == CRAFT_FORWARD_TAKEN) {
+        reply->count = (uint32_t)random_number(state, UINT32_MAX);
+        reply->index = random_number(state, CRAFT_NUMBER_MAX / 2);
+    } else if (reply->verdict == CRAFT_FORWARD_OPENED) {
+        reply->closed = random_below(state, CRAFT_NUMBER_MAX);
+    } else {
+        reply->reason =
+            (uint32_t)random_below(state, CRAFT_FORWARD_REASON_MAX + 1);
+    }
+}
+
 /*
  * A message that a correct server may send. entries: RANDOM_ENTRIES_MAX;
  * data: RANDOM_ENTRIES_MAX * RANDOM_DATA_MAX bytes for them to point into.
@@ -404,6 +511,12 @@ static inline void random_message(uint64_t *state, craft_message *message,
         message->as.read_reply.question =
             random_number(state, CRAFT_NUMBER_MAX);
         message->as.read_reply.index = random_number(state, CRAFT_NUMBER_MAX);
+        break;
+    case CRAFT_MESSAGE_FORWARD:
+        random_forward(state, &message->as.forward, entries, data);
+        break;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        random_forward_reply(state, &message->as.forward_reply);
         break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         message->as.timeout_now.last_index = random_number(state, 1000);
@@ -439,19 +552,18 @@ static inline void random_message(uint64_t *state, craft_message *message,
     }
 }
 
-static inline void assert_entries_equal(const craft_append *got,
-                                        const craft_append *want)
+static inline void assert_entries_equal(const craft_entry *got,
+                                        const craft_entry *want, size_t len)
 {
-    for (size_t i = 0; i < want->entries_len; i++) {
-        assert_int_equal(got->entries[i].index, want->entries[i].index);
-        assert_int_equal(got->entries[i].term, want->entries[i].term);
-        assert_int_equal(got->entries[i].token, 0);
-        assert_int_equal(got->entries[i].kind, want->entries[i].kind);
-        assert_int_equal(got->entries[i].reserved, 0);
-        assert_int_equal(got->entries[i].data_len, want->entries[i].data_len);
-        if (want->entries[i].data_len > 0) {
-            assert_memory_equal(got->entries[i].data, want->entries[i].data,
-                                want->entries[i].data_len);
+    for (size_t i = 0; i < len; i++) {
+        assert_int_equal(got[i].index, want[i].index);
+        assert_int_equal(got[i].term, want[i].term);
+        assert_int_equal(got[i].token, 0);
+        assert_int_equal(got[i].kind, want[i].kind);
+        assert_int_equal(got[i].reserved, 0);
+        assert_int_equal(got[i].data_len, want[i].data_len);
+        if (want[i].data_len > 0) {
+            assert_memory_equal(got[i].data, want[i].data, want[i].data_len);
         }
     }
 }
@@ -468,7 +580,8 @@ static inline void assert_messages_equal(const craft_message *got,
                          want->as.append.entries_len);
         assert_int_equal(got->as.append.entries == NULL,
                          got->as.append.entries_len == 0);
-        assert_entries_equal(&got->as.append, &want->as.append);
+        assert_entries_equal(got->as.append.entries, want->as.append.entries,
+                             want->as.append.entries_len);
         a.as.append.entries = NULL;
         b.as.append.entries = NULL;
     }
@@ -490,6 +603,16 @@ static inline void assert_messages_equal(const craft_message *got,
         b.as.snapshot.configuration = NULL;
         a.as.snapshot.data = NULL;
         b.as.snapshot.data = NULL;
+    }
+    if (want->kind == CRAFT_MESSAGE_FORWARD) {
+        assert_int_equal(got->as.forward.entries_len,
+                         want->as.forward.entries_len);
+        assert_int_equal(got->as.forward.entries == NULL,
+                         got->as.forward.entries_len == 0);
+        assert_entries_equal(got->as.forward.entries, want->as.forward.entries,
+                             want->as.forward.entries_len);
+        a.as.forward.entries = NULL;
+        b.as.forward.entries = NULL;
     }
     /* Every other byte is a field, on every target: there is no padding. */
     assert_memory_equal(&a, &b, sizeof a);

@@ -45,9 +45,14 @@ static int decode_at_end(uint8_t *room, size_t room_len, const uint8_t *bytes,
             assert_true(again_len < len);
         }
     } else if (rv == CRAFT_ERR_ENTRIES) {
-        assert_int_equal(message.kind, CRAFT_MESSAGE_APPEND);
-        assert_true(message.as.append.entries_len > RANDOM_ENTRIES_MAX);
-        assert_true(message.as.append.entries_len <= len / 16);
+        size_t entries_len = message.kind == CRAFT_MESSAGE_APPEND
+                                 ? message.as.append.entries_len
+                                 : message.as.forward.entries_len;
+
+        assert_true(message.kind == CRAFT_MESSAGE_APPEND ||
+                    message.kind == CRAFT_MESSAGE_FORWARD);
+        assert_true(entries_len > RANDOM_ENTRIES_MAX);
+        assert_true(entries_len <= len / 8);
     } else {
         assert_true(rv == CRAFT_ERR_FORMAT || rv == CRAFT_ERR_VERSION);
         assert_memory_equal(&message, &before, sizeof message);
@@ -526,6 +531,42 @@ static void reserved_fields_flags_and_padding_must_be_zero(void **state)
         {GOLDEN_APPEND, ENTRY_1 + 16 + 7, 1, 0x80},
         {GOLDEN_APPEND_FIRST, 88 + 16 + 9, 1, 1},
         {GOLDEN_APPEND_FIRST, 88 + 16 + 15, 1, 0x80},
+        {GOLDEN_FORWARD, CODEC_AT_FORWARD_SESSION, 8, 0},
+        {GOLDEN_FORWARD, CODEC_AT_FORWARD_NUMBER, 8, 0},
+        {GOLDEN_FORWARD, CODEC_AT_FORWARD_ENTRIES_LEN, 4, 2},
+        {GOLDEN_FORWARD, CODEC_AT_FORWARD_ENTRIES_LEN, 4, 4},
+        {GOLDEN_FORWARD, CODEC_AT_FORWARD_ENTRIES_LEN, 4, UINT32_MAX},
+        {GOLDEN_FORWARD, CODEC_AT_FORWARD_ENTRIES_LEN + 4, 4, 1},
+        {GOLDEN_FORWARD, CODEC_FORWARD_LEN, 4, 9},
+        {GOLDEN_FORWARD, CODEC_FORWARD_LEN, 4, UINT32_MAX},
+        {GOLDEN_FORWARD, CODEC_FORWARD_LEN, 4, UINT32_MAX - 6},
+        {GOLDEN_FORWARD, CODEC_FORWARD_LEN + 4, 4, 1},
+        {GOLDEN_FORWARD, CODEC_FORWARD_LEN + 8 + 5, 1, 1},
+        {GOLDEN_FORWARD, CODEC_FORWARD_LEN + 8 + 7, 1, 0x80},
+        {GOLDEN_FORWARD, CODEC_FORWARD_LEN + 16, 4, 16},
+        {GOLDEN_FORWARD_OPEN, CODEC_AT_FORWARD_NUMBER, 8, 0},
+        {GOLDEN_FORWARD_OPEN, CODEC_AT_FORWARD_ENTRIES_LEN, 4, 1},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_VERDICT, 4, 0},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_VERDICT, 4, 1},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_VERDICT, 4, 3},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_VERDICT, 4, 4},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_VERDICT + 4, 4, 0},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_SESSION, 8, 0},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_NUMBER, 8, 0},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_NUMBER, 8,
+         CRAFT_NUMBER_MAX - 3},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_INDEX, 8, 0},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_INDEX, 8,
+         CRAFT_NUMBER_MAX - 3},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_CLOSED, 8, 1},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_REASON, 4, 1},
+        {GOLDEN_FORWARD_OPENED, CODEC_AT_FORWARD_REPLY_VERDICT + 4, 4, 1},
+        {GOLDEN_FORWARD_OPENED, CODEC_AT_FORWARD_REPLY_INDEX, 8, 1},
+        {GOLDEN_FORWARD_OPENED, CODEC_AT_FORWARD_REPLY_REASON, 4, 1},
+        {GOLDEN_FORWARD_REFUSED, CODEC_AT_FORWARD_REPLY_INDEX, 8, 1},
+        {GOLDEN_FORWARD_REFUSED, CODEC_AT_FORWARD_REPLY_CLOSED, 8, 1},
+        {GOLDEN_FORWARD_REFUSED, CODEC_AT_FORWARD_REPLY_REASON, 4, 900},
+        {GOLDEN_FORWARD_REFUSED, CODEC_AT_FORWARD_REPLY_REASON + 4, 4, 1},
     };
 
     (void)state;
@@ -541,6 +582,12 @@ static void numbers_at_their_maximum_are_refused(void **state)
     } numbers[] = {
         {GOLDEN_HEARTBEAT, CODEC_AT_TERM},
         {GOLDEN_HEARTBEAT, CODEC_AT_ROUND},
+        {GOLDEN_FORWARD, CODEC_AT_FORWARD_SESSION},
+        {GOLDEN_FORWARD, CODEC_AT_FORWARD_NUMBER},
+        {GOLDEN_FORWARD_OPENED, CODEC_AT_FORWARD_REPLY_SESSION},
+        {GOLDEN_FORWARD_OPENED, CODEC_AT_FORWARD_REPLY_NUMBER},
+        {GOLDEN_FORWARD_OPENED, CODEC_AT_FORWARD_REPLY_CLOSED},
+        {GOLDEN_FORWARD_TAKEN, CODEC_AT_FORWARD_REPLY_INDEX},
         {GOLDEN_HEARTBEAT, CODEC_AT_APPEND_PREV_INDEX},
         {GOLDEN_HEARTBEAT, CODEC_AT_APPEND_PREV_TERM},
         {GOLDEN_HEARTBEAT, CODEC_AT_APPEND_COMMIT},

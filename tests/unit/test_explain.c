@@ -69,6 +69,8 @@ static const uint32_t codes[] = {
     CRAFT_WHY_TRANSFER,
     CRAFT_WHY_UNCOMMITTED,
     CRAFT_WHY_TOKENS_MAX,
+    CRAFT_WHY_FORWARDED,
+    CRAFT_WHY_REFUSALS,
 };
 
 #define CODES (sizeof codes / sizeof codes[0])
@@ -799,6 +801,34 @@ static void what_a_proposal_would_be_told_is_foretold(void **state)
     rig_free(rig);
 }
 
+static void what_a_follower_would_be_told_is_foretold(void **state)
+{
+    struct rig *rig = rig_new(1);
+    craft_append heartbeat = {1, 1, 1, NULL, 0};
+
+    (void)state;
+    rig->config.flags = CRAFT_CONFIG_FORWARD;
+    rig->config.tokens_max = 3;
+    rig->config.forward_bytes_max = 150;
+    rig_found(rig, 3);
+    follow(rig, 0, 0);
+    rig_run(rig);
+    assert_refused(rig, 40, "propose 40: nothing stands in the way");
+    assert_refused(rig, 40,
+                   "propose 40: too many bytes wait for the leader's answer "
+                   "id=2 amount=104 limit=150 error=CRAFT_ERR_BUSY");
+    assert_int_equal(craft_hold(rig->node), 0);
+    assert_int_equal(rig_append(rig, 3, 3, &heartbeat), 0);
+    assert_refused(rig, 0,
+                   "propose: refusals of earlier ones are to be told first "
+                   "amount=1 error=CRAFT_ERR_BUSY");
+    assert_int_equal(craft_release(rig->node), 0);
+    rig_run(rig);
+    assert_refused(rig, 0, "propose: nothing stands in the way");
+    assert_refused(rig, 0, "propose: nothing stands in the way");
+    rig_free(rig);
+}
+
 /* ------------------------------------------------------------------ shapes */
 
 static void questions_that_make_no_sense_are_refused(void **state)
@@ -1003,6 +1033,7 @@ int main(void)
         cmocka_unit_test(a_follower_tells_what_its_reads_wait_for),
         cmocka_unit_test(a_read_waits_until_what_is_applied_is_durable),
         cmocka_unit_test(what_a_proposal_would_be_told_is_foretold),
+        cmocka_unit_test(what_a_follower_would_be_told_is_foretold),
         cmocka_unit_test(questions_that_make_no_sense_are_refused),
         cmocka_unit_test(any_subject_has_an_answer),
         cmocka_unit_test(an_answer_of_any_struct_size_is_a_prefix),
