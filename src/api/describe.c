@@ -157,9 +157,13 @@ static void describe_part_reply(struct line *line,
              reply->gap != 0 ? " gap" : "");
 }
 
-static void describe_snapshot(struct line *line, const craft_message *message)
+static void describe_other(struct line *line, const craft_message *message)
 {
-    if (message->kind == CRAFT_MESSAGE_SNAPSHOT) {
+    if (message->kind == CRAFT_MESSAGE_FORWARD) {
+        describe_forward(line, message);
+    } else if (message->kind == CRAFT_MESSAGE_FORWARD_REPLY) {
+        describe_forward_reply(line, message);
+    } else if (message->kind == CRAFT_MESSAGE_SNAPSHOT) {
         describe_part(line, &message->as.snapshot, message->term);
     } else if (message->kind == CRAFT_MESSAGE_SNAPSHOT_REPLY) {
         describe_part_reply(line, &message->as.snapshot_reply, message->term);
@@ -194,12 +198,6 @@ static void describe_payload(struct line *line, const craft_message *message)
                  "read_reply t%" PRIu64 " question=%" PRIu64 " index=%" PRIu64,
                  message->term, message->as.read_reply.question,
                  message->as.read_reply.index);
-        break;
-    case CRAFT_MESSAGE_FORWARD:
-        describe_forward(line, message);
-        break;
-    case CRAFT_MESSAGE_FORWARD_REPLY:
-        describe_forward_reply(line, message);
         break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         line_add(line, "timeout_now t%" PRIu64 " last=%" PRIu64 "@%" PRIu64,
@@ -238,7 +236,7 @@ static void describe_payload(struct line *line, const craft_message *message)
         }
         break;
     default:
-        describe_snapshot(line, message);
+        describe_other(line, message);
         break;
     }
 }

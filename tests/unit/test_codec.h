@@ -287,6 +287,10 @@ static inline craft_message golden_message(enum golden which,
 {
     craft_message message;
 
+    if (which >= GOLDEN_FORWARD) {
+        return which <= GOLDEN_FORWARD_OPEN ? golden_forward(which, entries)
+                                            : golden_forward_reply(which);
+    }
     switch (which) {
     case GOLDEN_VOTE:
     case GOLDEN_PRE_VOTE:
@@ -297,11 +301,11 @@ static inline craft_message golden_message(enum golden which,
         message.as.vote.last_term = 4;
         return message;
     case GOLDEN_VOTE_REPLY:
-        message = golden_header(CRAFT_MESSAGE_VOTE_REPLY, 2, 1);
-        message.as.vote_reply.granted = 1;
-        return message;
     case GOLDEN_PRE_VOTE_REPLY:
-        message = golden_header(CRAFT_MESSAGE_PRE_VOTE_REPLY, 2, 1);
+        message = golden_header(which == GOLDEN_VOTE_REPLY
+                                    ? CRAFT_MESSAGE_VOTE_REPLY
+                                    : CRAFT_MESSAGE_PRE_VOTE_REPLY,
+                                2, 1);
         message.as.vote_reply.granted = 1;
         return message;
     case GOLDEN_TIMEOUT_NOW:
@@ -312,13 +316,6 @@ static inline craft_message golden_message(enum golden which,
     case GOLDEN_SNAPSHOT_OFFER:
     case GOLDEN_SNAPSHOT_REPLY:
         return golden_part(which);
-    case GOLDEN_FORWARD:
-    case GOLDEN_FORWARD_OPEN:
-        return golden_forward(which, entries);
-    case GOLDEN_FORWARD_OPENED:
-    case GOLDEN_FORWARD_TAKEN:
-    case GOLDEN_FORWARD_REFUSED:
-        return golden_forward_reply(which);
     case GOLDEN_ACCEPTED:
         message = golden_header(CRAFT_MESSAGE_APPEND_REPLY, 2, 1);
         message.as.append_reply.promise_ms = 500;

@@ -531,6 +531,15 @@ static void reserved_fields_flags_and_padding_must_be_zero(void **state)
         {GOLDEN_APPEND, ENTRY_1 + 16 + 7, 1, 0x80},
         {GOLDEN_APPEND_FIRST, 88 + 16 + 9, 1, 1},
         {GOLDEN_APPEND_FIRST, 88 + 16 + 15, 1, 0x80},
+    };
+
+    (void)state;
+    ASSERT_REFUSED(wrong);
+}
+
+static void fields_of_forwards_are_what_their_verdict_uses(void **state)
+{
+    const struct wrong wrong[] = {
         {GOLDEN_FORWARD, CODEC_AT_FORWARD_SESSION, 8, 0},
         {GOLDEN_FORWARD, CODEC_AT_FORWARD_NUMBER, 8, 0},
         {GOLDEN_FORWARD, CODEC_AT_FORWARD_ENTRIES_LEN, 4, 2},
@@ -739,6 +748,7 @@ int main(void)
         cmocka_unit_test(fields_of_a_later_revision_are_skipped),
         cmocka_unit_test(a_fixed_part_shorter_than_its_kind_is_refused),
         cmocka_unit_test(reserved_fields_flags_and_padding_must_be_zero),
+        cmocka_unit_test(fields_of_forwards_are_what_their_verdict_uses),
         cmocka_unit_test(numbers_at_their_maximum_are_refused),
         cmocka_unit_test(the_last_index_stays_below_the_maximum),
         cmocka_unit_test(impossible_positions_and_terms_are_refused),
