@@ -281,6 +281,13 @@ static inline craft_message golden_forward_reply(enum golden which)
     return message;
 }
 
+static inline craft_message golden_forwarded(enum golden which,
+                                             craft_entry *entries)
+{
+    return which > GOLDEN_FORWARD_OPEN ? golden_forward_reply(which)
+                                       : golden_forward(which, entries);
+}
+
 /* The message of a golden vector; entries: at least 3. */
 static inline craft_message golden_message(enum golden which,
                                            craft_entry *entries)
@@ -288,8 +295,7 @@ static inline craft_message golden_message(enum golden which,
     craft_message message;
 
     if (which >= GOLDEN_FORWARD) {
-        return which <= GOLDEN_FORWARD_OPEN ? golden_forward(which, entries)
-                                            : golden_forward_reply(which);
+        return golden_forwarded(which, entries);
     }
     switch (which) {
     case GOLDEN_VOTE:
@@ -302,10 +308,8 @@ static inline craft_message golden_message(enum golden which,
         return message;
     case GOLDEN_VOTE_REPLY:
     case GOLDEN_PRE_VOTE_REPLY:
-        message = golden_header(which == GOLDEN_VOTE_REPLY
-                                    ? CRAFT_MESSAGE_VOTE_REPLY
-                                    : CRAFT_MESSAGE_PRE_VOTE_REPLY,
-                                2, 1);
+        message = golden_header(CRAFT_MESSAGE_VOTE_REPLY, 2, 1);
+        message.kind += which == GOLDEN_PRE_VOTE_REPLY ? 4u : 0u;
         message.as.vote_reply.granted = 1;
         return message;
     case GOLDEN_TIMEOUT_NOW:
