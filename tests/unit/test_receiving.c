@@ -112,6 +112,11 @@ static void a_snapshot_arrives_in_parts_and_takes_over(void **state)
     assert_int_equal(rig_status(rig).commit_index, 20);
     assert_int_equal(rig_status(rig).snapshot_index, 20);
     assert_int_equal(rig_status(rig).receiving_index, 0);
+    /* openraft 2eccb9e1: the last part once more, and the offer. */
+    assert_int_equal(send(rig, 6, 4), 0);
+    assert_string_equal(rig_told(rig), "1 -> 2 append_reply t3 match=20\n");
+    assert_int_equal(send(rig, 0, 0), 0);
+    assert_string_equal(rig_told(rig), "1 -> 2 append_reply t3 match=20\n");
     rig_free(rig);
 }
 
@@ -376,6 +381,7 @@ static void a_matching_log_needs_no_snapshot(void **state)
 static void a_conflicting_log_goes_with_one_record(void **state)
 {
     struct rig *rig = follower(25, 1, 5);
+    craft_message message;
 
     (void)state;
     assert_int_equal(send(rig, 0, 0), 0);
@@ -387,6 +393,17 @@ static void a_conflicting_log_goes_with_one_record(void **state)
                         "1 -> 2 append_reply t3 match=20\n"
                         "install 20@2\n");
     assert_int_equal(rig_status(rig).last_index, 20);
+    assert_int_equal(rig_status(rig).last_term, 2);
+    rig_free(rig);
+
+    rig = follower(25, 3, 1); /* of a later term than the snapshot's */
+    message = part(rig, 4, 0, 0);
+    assert_int_equal(craft_receive(rig->node, &message), 0);
+    rig_run(rig);
+    message = part(rig, 4, 0, 10);
+    assert_int_equal(craft_receive(rig->node, &message), 0);
+    rig_run(rig);
+    assert_non_null(strstr(rig_told(rig), " truncate=20 snapshot=20@2"));
     assert_int_equal(rig_status(rig).last_term, 2);
     rig_free(rig);
 }
@@ -480,12 +497,12 @@ static void the_configuration_is_the_one_that_it_carries(void **state)
     assert_int_equal(rig_append(rig, 3, 1, &append), 0);
     rig_run(rig);
     assert_int_equal(rig_status(rig).peers_len, 4);
-    configuration_carried(2, 15);
+    configuration_carried(2, 5); /* an older entry, and it counts */
     assert_int_equal(send(rig, 0, 0), 0);
     assert_int_equal(send(rig, 0, 10), 0);
     configuration.struct_size = sizeof configuration;
     assert_int_equal(craft_node_configuration(rig->node, &configuration), 0);
-    assert_int_equal(configuration.index, 15);
+    assert_int_equal(configuration.index, 5);
     assert_int_equal(configuration.members_len, 2);
     assert_int_equal(rig_status(rig).peers_len, 1);
     rig_free(rig);
