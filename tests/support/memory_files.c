@@ -598,9 +598,9 @@ memory_files *memory_files_clone(const memory_files *files)
     copy->nodes_len = 0;
     for (size_t i = 0; i < files->nodes_len; i++) {
         const struct node *from = &files->nodes[i];
-        struct node *to = &copy->nodes[node_new(copy)];
+        size_t at = node_new(copy); /* which moves the array */
+        struct node *to = &copy->nodes[at];
 
-        to = &copy->nodes[i];
         image_copy(&to->seen, &from->seen);
         image_copy(&to->disk, &from->disk);
         for (size_t j = 0; j < from->pieces_len; j++) {
