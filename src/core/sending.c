@@ -10,11 +10,13 @@ CRAFT_INTERNAL void craft_sending_reset(struct craft_node *node)
 {
     struct craft_sending *sending = &node->sending;
 
-    sending->index = 0;
-    sending->data_len = 0;
     node->peers.want_offer = 0;
     node->peers.want_part = 0;
-    craft_changed(node, CRAFT_FACT_SNAPSHOT);
+    if (sending->index != 0) {
+        sending->index = 0;
+        sending->data_len = 0;
+        craft_changed(node, CRAFT_FACT_SNAPSHOT);
+    }
 }
 
 static bool peer_waits(const struct craft_peer *peer)
