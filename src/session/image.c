@@ -227,7 +227,6 @@ int craft_sessions_load(craft_sessions *sessions, const uint8_t *data,
 {
     craft_sessions_limits limits;
     struct craft_sessions *loaded;
-    struct craft_sessions old;
     struct source source;
     int rv;
 
@@ -254,7 +253,8 @@ int craft_sessions_load(craft_sessions *sessions, const uint8_t *data,
     }
     rv = load_sessions(loaded, &source);
     if (rv == 0) {
-        old = *sessions;
+        struct craft_sessions old = *sessions;
+
         *sessions = *loaded;
         *loaded = old;
     }
