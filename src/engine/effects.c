@@ -89,11 +89,16 @@ static bool parts_derive(struct craft_node *node)
     return false;
 }
 
+CRAFT_COLD static bool stage_install(struct craft_node *node)
+{
+    return stage(node, CRAFT_DERIVE_APPLY, craft_apply_derive_install,
+                 CRAFT_EFFECT_INSTALL);
+}
+
 static inline bool stage_apply(struct craft_node *node)
 {
     if (craft_install_due(node)) {
-        return stage(node, CRAFT_DERIVE_APPLY, craft_apply_derive_install,
-                     CRAFT_EFFECT_INSTALL);
+        return stage_install(node);
     }
     return stage(node, CRAFT_DERIVE_APPLY, craft_apply_derive,
                  CRAFT_EFFECT_APPLY);
@@ -132,29 +137,42 @@ static inline void stages_last(struct craft_node *node)
                 CRAFT_EFFECT_EVENT);
 }
 
-/* In the order of delivery. */
+/* Messages that promise nothing, but for appends. */
+CRAFT_APART static bool stages_words(struct craft_node *node)
+{
+    return stage(node, CRAFT_DERIVE_ANSWER, craft_answer_derive,
+                 CRAFT_EFFECT_SEND) &&
+           stage(node, CRAFT_DERIVE_TELL, craft_transfer_derive,
+                 CRAFT_EFFECT_SEND) &&
+           stage(node, CRAFT_DERIVE_ASK, ask_derive, CRAFT_EFFECT_SEND) &&
+           stage(node, CRAFT_DERIVE_PART, parts_derive, CRAFT_EFFECT_SEND);
+}
+
+/* What is wanted from the host's store, or for it. */
+CRAFT_APART static bool stages_store(struct craft_node *node)
+{
+    return stage(node, CRAFT_DERIVE_FETCH, fetch_derive, CRAFT_EFFECT_FETCH) &&
+           stage(node, CRAFT_DERIVE_CHUNK_READ, craft_sending_derive_read,
+                 CRAFT_EFFECT_SNAPSHOT_READ) &&
+           stage(node, CRAFT_DERIVE_CHUNK_WRITE, craft_receiving_derive_write,
+                 CRAFT_EFFECT_SNAPSHOT_WRITE);
+}
+
+/* In the order of delivery; one look for those of which an entry needs none. */
 static inline void stages(struct craft_node *node)
 {
-    /* Messages that promise nothing, the disk, promises durable now. */
     if (!stage(node, CRAFT_DERIVE_APPEND, craft_replicate_derive,
                CRAFT_EFFECT_SEND) ||
-        !stage(node, CRAFT_DERIVE_ANSWER, craft_answer_derive,
-               CRAFT_EFFECT_SEND) ||
-        !stage(node, CRAFT_DERIVE_TELL, craft_transfer_derive,
-               CRAFT_EFFECT_SEND) ||
-        !stage(node, CRAFT_DERIVE_ASK, ask_derive, CRAFT_EFFECT_SEND) ||
-        !stage(node, CRAFT_DERIVE_PART, parts_derive, CRAFT_EFFECT_SEND) ||
+        (CRAFT_UNLIKELY((node->due & CRAFT_DERIVE_WORDS) != 0) &&
+         !stages_words(node)) ||
         !stage(node, CRAFT_DERIVE_PERSIST, craft_persist_derive,
                CRAFT_EFFECT_PERSIST) ||
         !stage(node, CRAFT_DERIVE_VOTE, craft_elect_derive,
                CRAFT_EFFECT_SEND) ||
         !stage(node, CRAFT_DERIVE_REPLY, craft_follow_derive,
                CRAFT_EFFECT_SEND) ||
-        !stage(node, CRAFT_DERIVE_FETCH, fetch_derive, CRAFT_EFFECT_FETCH) ||
-        !stage(node, CRAFT_DERIVE_CHUNK_READ, craft_sending_derive_read,
-               CRAFT_EFFECT_SNAPSHOT_READ) ||
-        !stage(node, CRAFT_DERIVE_CHUNK_WRITE, craft_receiving_derive_write,
-               CRAFT_EFFECT_SNAPSHOT_WRITE) ||
+        (CRAFT_UNLIKELY((node->due & CRAFT_DERIVE_STORE) != 0) &&
+         !stages_store(node)) ||
         !stage_apply(node)) {
         return;
     }
