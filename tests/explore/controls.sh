@@ -161,7 +161,7 @@ told 'refuses what'
 only '--check-facts 1 --refuse-memory 1' refused_and_changed engine/step.c \
     's/int rv = append_prepare(node, message);/int rv = (node->following.round = message->round, append_prepare(node, message));/' \
     'memory: an error changes nothing' --term 2 --crashes 0
-only '--errors 1' halted_and_talking api/inputs.c \
+only '--errors 1' halted_and_talking api/node.c \
     's/^    node->due &= CRAFT_DELIVERY_ENDS;/    (void)0;/' \
     'halted: it says nothing more' --term 2 --heartbeats 0 --crashes 0 --lazy 1
 told 'sends a message'

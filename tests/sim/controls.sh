@@ -116,7 +116,7 @@ control lease_from_receipt core/lease.c \
     's/return node->replication.round_ns;/return node->lease.now_ns;/' \
     "$lease" 4000 60
 control lease_restarted_voter core/lease.c \
-    '/^CRAFT_INTERNAL void craft_lease_init/,/^}/s/quiet_ns = CRAFT_NO_TIME/quiet_ns = 0/' \
+    '/^CRAFT_INTERNAL void craft_lease_init/,/^}/s/_ns = CRAFT_NO_TIME/_ns = 0/' \
     "$lease" 4000 60
 control lease_kept_in_a_transfer core/lease.c \
     's/node->transfer.target != 0 || craft_transfer_ordered(node)/false/' \
