@@ -68,12 +68,22 @@ static void turn(void)
     }
 }
 
-/* Only the leader takes a proposal, and there may be none for a while. */
+static int leads(const struct server *server)
+{
+    craft_status status = {.struct_size = sizeof status};
+
+    return craft_node_status(server->node, &status) == CRAFT_OK &&
+           status.role == CRAFT_ROLE_LEADER;
+}
+
+/* At the leader, and there may be none for a while. Another server would pass
+ * it on, perhaps to one that has crashed: that is what tokens are for. */
 static struct server *add(uint8_t number)
 {
     struct server *server = servers;
 
-    for (; craft_propose(server->node, &number, 1, 0) != CRAFT_OK; turn()) {
+    for (; !leads(server) || craft_propose(server->node, &number, 1, 0) != 0;
+         turn()) {
         server = &servers[(server - servers + 1) % SERVERS];
     }
     printf("server %d leads: add %d\n", server->id, number);
