@@ -181,6 +181,9 @@ static const char *encode_keys(const struct args *args, struct kv_buffer *op)
     return encode_all(KV_OP_KEYS, args, op);
 }
 
+static const char *encode_session(const struct args *args,
+                                  struct kv_buffer *op);
+
 /* ------------------------------------------------- answered by this server */
 
 static void error(struct kv_buffer *reply, const char *format, ...)
@@ -498,6 +501,7 @@ static const struct command commands[] = {
     {"mset",      -3, WRITES,         encode_mset,   NULL,         1, -1, 2},
     {"dbsize",     1, READS | QUICK,  encode_dbsize, NULL,         0,  0, 0},
     {"keys",       2, READS,          encode_keys,   NULL,         0,  0, 0},
+    {"session",   -2, WRITES,         encode_session, NULL,        0,  0, 0},
     {"ping",      -1, OTHER | QUICK,  NULL,          answer_ping,    0, 0, 0},
     {"echo",       2, OTHER | QUICK,  NULL,          answer_echo,    0, 0, 0},
     {"info",      -1, OTHER,          NULL,          answer_info,    0, 0, 0},
@@ -524,6 +528,43 @@ static const struct command *find(struct kv_slice name)
     }
     return NULL;
 }
+
+/* ---------------------------------------------------------------- sessions */
+
+const char *kv_command_encode(const struct kv_slice *at, size_t len,
+                              struct kv_buffer *op)
+{
+    const struct command *command = find(at[0]);
+    const struct args args = {at, len};
+
+    if (command == NULL || (command->flags & WRITES) == 0 ||
+        command->encode == encode_session) {
+        return "ERR SESSION CALL takes commands that write keys";
+    }
+    if (command->arity < 0 ? len < (size_t)-command->arity
+                           : len != (size_t)command->arity) {
+        return "ERR wrong number of arguments for the command of SESSION CALL";
+    }
+    return command->encode(&args, op);
+}
+
+static const char *encode_session(const struct args *args, struct kv_buffer *op)
+{
+    if (is_word(args->at[1], "open") && args->len == 2) {
+        kv_session_encode_open(op);
+        return NULL;
+    }
+    if (is_word(args->at[1], "call") && args->len > 5) {
+        return kv_session_encode_call(args->at + 2, args->len - 2, op);
+    }
+    if (is_word(args->at[1], "close") && args->len == 3) {
+        return kv_session_encode_close(args->at[2], op);
+    }
+    return "ERR Usage: SESSION OPEN | SESSION CALL session number first_open "
+           "command [argument ...] | SESSION CLOSE session";
+}
+
+/* ------------------------------------------------------- COMMAND, of itself */
 
 static void describe(const struct command *command, struct kv_buffer *reply)
 {

@@ -138,13 +138,24 @@ static void keyspace_section(struct kv_server *server, struct kv_buffer *text)
     }
 }
 
+static void sessions_section(struct kv_server *server, struct kv_buffer *text)
+{
+    craft_sessions_status status = {.struct_size = sizeof status};
+
+    kv_sessions_must(craft_sessions_look(server->store.sessions, &status));
+    line(text, "sessions:%" PRIu32, status.sessions_len);
+    line(text, "session_replies:%" PRIu64, status.replies_len);
+    line(text, "session_reply_bytes:%" PRIu64, status.reply_bytes);
+    line(text, "sessions_ended:%" PRIu64, status.ended);
+}
+
 static const struct section {
     const char *name;
     void (*write)(struct kv_server *server, struct kv_buffer *text);
 } sections[] = {
     {"Server", server_section},     {"Clients", clients_section},
     {"Stats", stats_section},       {"Raft", raft_section},
-    {"Keyspace", keyspace_section},
+    {"Sessions", sessions_section}, {"Keyspace", keyspace_section},
 };
 
 static int is_named(const struct kv_slice *names, size_t names_len,

@@ -68,6 +68,14 @@ void kv_op_number(struct kv_buffer *out, int64_t number)
     kv_op_argument(out, slice);
 }
 
+void kv_op_nest(struct kv_buffer *out, struct kv_slice op)
+{
+    struct kv_slice code = {op.data + 1, 1};
+
+    kv_op_argument(out, code);
+    kv_buffer_append(out, op.data + KV_OP_HEAD_LEN, op.len - KV_OP_HEAD_LEN);
+}
+
 /* --------------------------------------------------------------- decoding */
 
 /* The next argument: 1, 0 at the end, -1 when the bytes are none. */
@@ -332,6 +340,63 @@ static void run_keys(struct kv_store *store, struct cursor *arguments,
     kv_buffer_free(&keys.found);
 }
 
+/* ---------------------------------------------------------------- sessions */
+
+static uint64_t take_number(struct cursor *arguments)
+{
+    return get(take(arguments).data);
+}
+
+/* The log's clock, with which operations of sessions begin. */
+static void take_time(struct kv_store *store, struct cursor *arguments)
+{
+    kv_sessions_must(
+        craft_sessions_advance(store->sessions, take_number(arguments)));
+}
+
+static void run_session_open(struct kv_store *store, struct cursor *arguments,
+                             struct kv_buffer *reply)
+{
+    take_time(store, arguments);
+    kv_sessions_must(craft_session_open(store->sessions, store->index));
+    kv_reply_integer(reply, (int64_t)store->index);
+}
+
+static void run_session_close(struct kv_store *store, struct cursor *arguments,
+                              struct kv_buffer *reply)
+{
+    take_time(store, arguments);
+    kv_sessions_must(
+        craft_session_close(store->sessions, take_number(arguments)));
+    kv_reply_simple(reply, "OK");
+}
+
+static void refuse_call(int verdict, struct kv_buffer *reply)
+{
+    switch (verdict) {
+    case CRAFT_SESSION_FORGOTTEN:
+        kv_reply_error(reply, "FORGOTTEN a later command of the session said "
+                              "that the reply was received: not applied again");
+        break;
+    case CRAFT_SESSION_ENDED:
+        kv_reply_error(reply, "ENDED no such session (any more): not applied "
+                              "now; whether it was before is not known");
+        break;
+    case CRAFT_SESSION_FULL:
+        kv_reply_error(reply, "FULL the session has too many replies that were "
+                              "not acknowledged: not applied; raise "
+                              "first_open, and repeat it");
+        break;
+    default:
+        kv_reply_error(reply, "ERR first_open is at least 1 and not above "
+                              "number, and that below 2^62");
+        break;
+    }
+}
+
+static void run_session_call(struct kv_store *store, struct cursor *arguments,
+                             struct kv_buffer *reply);
+
 /* ------------------------------------------------------------------ table */
 
 /* clang-format off */
@@ -340,31 +405,111 @@ static const struct operation {
     size_t arguments_min;
     size_t arguments_max;
     int only_reads;
+    size_t numbers; /* in front of the arguments; 0 = of no session */
 } operations[KV_OP_END] = {
-    [KV_OP_GET]    = {run_get,    1, 1,        1},
-    [KV_OP_SET]    = {run_set,    2, 2,        0},
-    [KV_OP_SET_NX] = {run_set_nx, 2, 2,        0},
-    [KV_OP_SET_XX] = {run_set_xx, 2, 2,        0},
-    [KV_OP_DEL]    = {run_del,    1, SIZE_MAX, 0},
-    [KV_OP_EXISTS] = {run_exists, 1, SIZE_MAX, 1},
-    [KV_OP_INCRBY] = {run_incrby, 2, 2,        0},
-    [KV_OP_APPEND] = {run_append, 2, 2,        0},
-    [KV_OP_STRLEN] = {run_strlen, 1, 1,        1},
-    [KV_OP_MGET]   = {run_mget,   1, SIZE_MAX, 1},
-    [KV_OP_MSET]   = {run_mset,   2, SIZE_MAX, 0},
-    [KV_OP_DBSIZE] = {run_dbsize, 0, 0,        1},
-    [KV_OP_KEYS]   = {run_keys,   1, 1,        1},
+    [KV_OP_GET]    = {run_get,    1, 1,        1, 0},
+    [KV_OP_SET]    = {run_set,    2, 2,        0, 0},
+    [KV_OP_SET_NX] = {run_set_nx, 2, 2,        0, 0},
+    [KV_OP_SET_XX] = {run_set_xx, 2, 2,        0, 0},
+    [KV_OP_DEL]    = {run_del,    1, SIZE_MAX, 0, 0},
+    [KV_OP_EXISTS] = {run_exists, 1, SIZE_MAX, 1, 0},
+    [KV_OP_INCRBY] = {run_incrby, 2, 2,        0, 0},
+    [KV_OP_APPEND] = {run_append, 2, 2,        0, 0},
+    [KV_OP_STRLEN] = {run_strlen, 1, 1,        1, 0},
+    [KV_OP_MGET]   = {run_mget,   1, SIZE_MAX, 1, 0},
+    [KV_OP_MSET]   = {run_mset,   2, SIZE_MAX, 0, 0},
+    [KV_OP_DBSIZE] = {run_dbsize, 0, 0,        1, 0},
+    [KV_OP_KEYS]   = {run_keys,   1, 1,        1, 0},
+    [KV_OP_SESSION_OPEN]  = {run_session_open,  0, 0,        0, 1},
+    [KV_OP_SESSION_CALL]  = {run_session_call,  0, SIZE_MAX, 0, 4},
+    [KV_OP_SESSION_CLOSE] = {run_session_close, 0, 0,        0, 2},
 };
 /* clang-format on */
+
+static void run_session_call(struct kv_store *store, struct cursor *arguments,
+                             struct kv_buffer *reply)
+{
+    craft_session_request request = {.struct_size = sizeof request};
+    craft_session_reply kept = {.struct_size = sizeof kept};
+    size_t before = kv_buffer_len(reply);
+    uint8_t code;
+    int verdict;
+
+    take_time(store, arguments);
+    request.session = take_number(arguments);
+    request.number = take_number(arguments);
+    request.first_open = take_number(arguments);
+    code = take(arguments).data[0];
+    verdict = craft_session_begin(store->sessions, &request,
+                                  KV_SESSION_REPLY_MAX, &kept);
+    if (verdict == CRAFT_SESSION_NEW) {
+        operations[code].run(store, arguments, reply);
+        kv_sessions_must(craft_session_end(store->sessions,
+                                           kv_buffer_data(reply) + before,
+                                           kv_buffer_len(reply) - before));
+    } else if (verdict == CRAFT_SESSION_REPEATED) {
+        kv_buffer_append(reply, kept.data, kept.data_len);
+    } else {
+        refuse_call(verdict, reply);
+    }
+}
+
+int kv_op_may_be_called(int code)
+{
+    return code > 0 && code < KV_OP_END && operations[code].run != NULL &&
+           !operations[code].only_reads && operations[code].numbers == 0;
+}
+
+/* Pass the numbers that stand in front: 1, or 0 when they do not. */
+static int skip_numbers(struct cursor *cursor, size_t numbers)
+{
+    struct kv_slice argument;
+
+    for (size_t i = 0; i < numbers; i++) {
+        if (next(cursor, &argument) != 1 || argument.len != NUMBER_LEN) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* The operation that is called: its code, or an error. */
+static int check_called(struct cursor *cursor)
+{
+    struct kv_slice argument;
+
+    if (next(cursor, &argument) != 1 || argument.len != 1) {
+        return KV_OP_ERR_FORMAT;
+    }
+    if (argument.data[0] >= KV_OP_END) {
+        return KV_OP_ERR_LATER;
+    }
+    return kv_op_may_be_called(argument.data[0]) ? argument.data[0]
+                                                 : KV_OP_ERR_FORMAT;
+}
+
+/* 1 when that code takes these arguments, which are all that follow. */
+static int takes(int code, struct cursor arguments)
+{
+    const struct operation *operation = &operations[code];
+    struct kv_slice argument = {NULL, 0};
+    size_t n = 0;
+    int rv;
+
+    while ((rv = next(&arguments, &argument)) == 1) {
+        n++;
+    }
+    return rv == 0 && n >= operation->arguments_min &&
+           n <= operation->arguments_max &&
+           (code != KV_OP_MSET || n % 2 == 0) &&
+           (code != KV_OP_INCRBY || argument.len == NUMBER_LEN);
+}
 
 int kv_op_check(struct kv_slice op)
 {
     struct cursor cursor = {op.data, op.data};
-    struct kv_slice argument = {NULL, 0};
-    const struct operation *operation;
-    size_t n = 0;
     int code;
-    int rv;
+    int whose;
 
     if (op.len < ORIGIN_AT) {
         return KV_OP_ERR_FORMAT;
@@ -376,21 +521,17 @@ int kv_op_check(struct kv_slice op)
     if (op.len < KV_OP_HEAD_LEN) {
         return KV_OP_ERR_FORMAT;
     }
-    operation = &operations[code];
-    if (operation->run == NULL) {
-        return KV_OP_ERR_FORMAT;
-    }
     cursor.at = op.data + KV_OP_HEAD_LEN;
     cursor.end = op.data + op.len;
-    while ((rv = next(&cursor, &argument)) == 1) {
-        n++;
-    }
-    if (rv != 0 || n < operation->arguments_min ||
-        n > operation->arguments_max || (code == KV_OP_MSET && n % 2 != 0) ||
-        (code == KV_OP_INCRBY && argument.len != NUMBER_LEN)) {
+    if (operations[code].run == NULL ||
+        !skip_numbers(&cursor, operations[code].numbers)) {
         return KV_OP_ERR_FORMAT;
     }
-    return code;
+    whose = code == KV_OP_SESSION_CALL ? check_called(&cursor) : code;
+    if (whose < 0) {
+        return whose;
+    }
+    return takes(whose, cursor) ? code : KV_OP_ERR_FORMAT;
 }
 
 int kv_op_only_reads(int code)

@@ -2,10 +2,10 @@
  * op: the commands that travel in the log, and what they do to the store.
  *
  * An operation is computed when its entry is applied, once on every server,
- * from the store and its own bytes alone: so all stores stay equal. Its
- * reply is written by the same function; only the server that was asked sends
- * it. Operations that only read need no entry (reads.c); those that stand
- * between writes of one client go through the log with them.
+ * from the store, its own bytes and the index of the entry alone: so all stores
+ * stay equal. Its reply is written by the same function; only the server that
+ * was asked sends it. Operations that only read need no entry (reads.c); those
+ * that stand between writes of one client go through the log with them.
  *
  * Bytes: format (1), code, origin (two numbers of 8 bytes, low byte first),
  * then each argument as a length (7 bits per byte, low first, the high bit on
@@ -14,6 +14,9 @@
  * The origin tells the server that was asked, when it applies the entry, that
  * this is the one, however the entry came: through a leader that has died, or
  * cut off one log and back from another. It does not touch the state.
+ *
+ * Operations of sessions begin with the time at which their server was asked,
+ * in milliseconds: what has a session end is this clock of the log.
  */
 #ifndef KV_OP_H
 #define KV_OP_H
@@ -35,7 +38,12 @@ enum kv_op_code {
     KV_OP_MSET = 11,   /* (key value)... */
     KV_OP_DBSIZE = 12, /* */
     KV_OP_KEYS = 13,   /* pattern */
-    KV_OP_END = 14
+    /* The arguments in front are numbers of 8 bytes, low byte first. */
+    KV_OP_SESSION_OPEN = 14,  /* time */
+    KV_OP_SESSION_CALL = 15,  /* time session number first_open, code (1 byte)
+                                 of an operation that writes, its arguments */
+    KV_OP_SESSION_CLOSE = 16, /* time session */
+    KV_OP_END = 17
 };
 
 /* Part of the state machine: all servers must agree on it. */
@@ -56,6 +64,8 @@ struct kv_op_origin {
 void kv_op_begin(struct kv_buffer *out, int code);
 void kv_op_argument(struct kv_buffer *out, struct kv_slice argument);
 void kv_op_number(struct kv_buffer *out, int64_t number);
+/* The code and the arguments of another operation, for KV_OP_SESSION_CALL. */
+void kv_op_nest(struct kv_buffer *out, struct kv_slice op);
 
 /* Write the origin into an operation that is complete. */
 void kv_op_stamp(uint8_t *op, struct kv_op_origin origin);
@@ -76,13 +86,17 @@ struct kv_op_origin kv_op_origin(struct kv_slice op);
 /* 1 for a code that leaves the store as it is: needless when nobody waits. */
 int kv_op_only_reads(int code);
 
+/* 1 for a code that a session may call: one that writes, and is of none. */
+int kv_op_may_be_called(int code);
+
 /*
  * About how long the reply would be, were it run now. A client that asks for
  * much is not allowed to ask for more before it was answered.
  */
 size_t kv_op_reply_bytes(const struct kv_store *store, struct kv_slice op);
 
-/* Carry out what kv_op_check() took; appends exactly one reply. */
+/* Carry out what kv_op_check() took, at store->index; appends exactly one
+ * reply. */
 void kv_op_run(struct kv_store *store, struct kv_slice op,
                struct kv_buffer *reply);
 

@@ -305,6 +305,7 @@ static void apply_one(struct kv_server *server, const craft_entry *entry)
     if (code < 0) {
         return; /* as on every other server */
     }
+    server->store.index = entry->index;
     origin = kv_op_origin(op);
     if (origin.life == server->life) {
         client =

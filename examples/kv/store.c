@@ -27,6 +27,7 @@ void kv_store_init(struct kv_store *store)
     store->buckets = kv_realloc(NULL, BUCKETS_MIN * sizeof(void *));
     memset(store->buckets, 0, BUCKETS_MIN * sizeof(void *));
     store->mask = BUCKETS_MIN - 1;
+    store->sessions = kv_sessions_new();
 }
 
 void kv_store_free(struct kv_store *store)
@@ -40,6 +41,7 @@ void kv_store_free(struct kv_store *store)
         }
     }
     free(store->buckets);
+    craft_sessions_free(store->sessions);
     memset(store, 0, sizeof *store);
 }
 
@@ -221,8 +223,9 @@ void kv_store_each(const struct kv_store *store,
 uint64_t kv_store_digest(const struct kv_store *store)
 {
     /* The count tells an empty store from one whose hashes cancel out. */
-    const uint64_t words[2] = {store->sum, store->len};
-    uint8_t bytes[16];
+    const uint64_t words[3] = {store->sum, store->len,
+                               kv_sessions_digest(store->sessions)};
+    uint8_t bytes[sizeof words];
     struct kv_slice slice = {bytes, sizeof bytes};
 
     for (size_t i = 0; i < sizeof bytes; i++) {

@@ -1,15 +1,18 @@
 /*
- * store: the table of keys and values, which is the replicated state.
+ * store: the replicated state: the table of keys and values, and the sessions
+ * of clients (sessions.h). An image of it holds both.
  *
  * Chained hashing with doubling; values that fit are overwritten in place.
  * The digest is a sum over all pairs, so it is kept up to date by every
- * write, does not depend on the order of writes, and costs nothing to read:
- * two servers that have applied the same log have the same digest.
+ * write, does not depend on the order of writes, and costs nothing to read but
+ * for what the sessions hold: two servers that have applied the same log have
+ * the same digest.
  */
 #ifndef KV_STORE_H
 #define KV_STORE_H
 
 #include "buffer.h"
+#include "sessions.h"
 
 struct kv_item; /* one pair */
 
@@ -19,6 +22,8 @@ struct kv_store {
     size_t len;   /* pairs */
     size_t bytes; /* of all keys and values */
     uint64_t sum; /* of the hashes of all pairs */
+    craft_sessions *sessions;
+    uint64_t index; /* of the entry that is applied; no part of the state */
 };
 
 void kv_store_init(struct kv_store *store);

@@ -100,4 +100,43 @@ explained "$FOLLOWER" "no number" peer 0
     fail "RAFT EXPLAIN: the command behind it has no answer"
 note "ok: RAFT EXPLAIN"
 
+# SESSION, which Redis has not, of the leader and of a follower.
+expect() {
+    server=$1
+    wanted=$2
+    shift 2
+    got=$(cli "$server" "$@" 2>&1)
+    case $got in
+    "$wanted"*) ;;
+    *) fail "$*: '$got', not '$wanted'" ;;
+    esac
+}
+
+for n in "$LEADER" "$FOLLOWER"; do
+    cli "$n" del n >/dev/null
+    session=$(cli "$n" session open)
+    [ "$session" -gt 0 ] || fail "SESSION OPEN: $session"
+    expect "$n" 40 session call "$session" 1 1 incrby n 40
+    expect "$n" 42 SESSION CALL "$session" 3 2 incrby n 2
+    expect "$n" 42 session call "$session" 3 2 incrby n 2
+    expect "$n" "FORGOTTEN " session call "$session" 1 1 incrby n 40
+    expect "$n" OK session call "$session" 4 2 mset a 1 b 2
+    expect "$n" "" session call "$session" 5 2 set a 3 NX
+    expect "$n" "ERR value is not" session call "$session" 6 2 incrby n x
+    expect "$n" 43 session call "$session" 6 2 incr n # the other was refused
+    expect "$n" "ERR SESSION CALL takes" session call "$session" 7 2 get n
+    expect "$n" "ERR SESSION CALL takes" session call "$session" 7 2 \
+        session open
+    expect "$n" "ERR wrong number" session call "$session" 7 2 incr
+    expect "$n" "ERR session, number" session call "$session" 0 0 incr n
+    expect "$n" "ERR first_open" session call "$session" 7 8 incr n
+    expect "$n" "ERR Usage" session call "$session" 7 7
+    expect "$n" "ERR Usage" session nosuch
+    expect "$n" 43 get n
+    expect "$n" OK session close "$session"
+    expect "$n" "ENDED " session call "$session" 8 8 incr n
+    expect "$n" OK session close "$session"
+done
+note "ok: SESSION"
+
 wait_for_same_state

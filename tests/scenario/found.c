@@ -58,6 +58,7 @@ static const struct described others[] = {
     {"sticky", "voters refuse to replace a leader they hear (4.2.3) [off]"},
     {"check-quorum", "a leader heard by no majority steps down (6.2) [off]"},
     {"stable", "these three, the library's own default"},
+    {"forward", "who does not lead sends proposals to the leader (6.2) [off]"},
     {"seed=N", "of the draws of election timeouts [1, or CRAFT_SEED]"},
     {"pull", "effects are pulled instead of hooks called; the same effects"},
     {"bytes", "messages go through the codec"},
@@ -195,6 +196,7 @@ static uint32_t take_flags(struct words *words)
     flags |= words_flag(words, "pre-vote") ? CRAFT_CONFIG_PRE_VOTE : 0u;
     flags |= words_flag(words, "sticky") ? CRAFT_CONFIG_STICKY : 0u;
     flags |= words_flag(words, "check-quorum") ? CRAFT_CONFIG_CHECK_QUORUM : 0u;
+    flags |= words_flag(words, "forward") ? CRAFT_CONFIG_FORWARD : 0u;
     return flags;
 }
 

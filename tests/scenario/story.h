@@ -128,7 +128,7 @@ void tell_message(const struct story *story,
                   size_t size);
 void tell_kind(uint32_t kind, char *text, size_t size); /* of a message */
 /* What craft_describe_message() wrote, without `FROM -> TO ` and the numbers of
- * questions, which are drawn. */
+ * questions and forwarded commands, which are drawn. */
 const char *tell_payload(char *line);
 const char *tell_error(int error); /* without CRAFT_ERR_ */
 const char *tell_role(uint32_t role);

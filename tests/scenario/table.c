@@ -137,8 +137,8 @@ static const struct command commands[] = {
     {"assert-leader", "N|none", "who leads, of those that are up",
      look_assert_leader, true},
     {"assert-done", "\"DATA\" FATE",
-     "how that proposal ended: ok, superseded, unknown; open, or lost with its "
-     "server",
+     "how that proposal ended: ok, superseded, unknown, refused; open, or lost "
+     "with its server",
      look_assert_done, true},
     {"assert-messages", "WHICH [count=K]",
      "so many are under way [at least one]", mail_assert, true},

@@ -55,12 +55,22 @@ void tell_bytes(const uint8_t *bytes, size_t len, char *text, size_t size)
 
 const char *tell_payload(char *line)
 {
-    char *at = strstr(line, " question=");
-    size_t len;
+    static const struct {
+        const char *begin;
+        size_t kept;
+    } drawn[] = {{" question=", 0}, {" number=", 0},  {" opened=", 7},
+                 {" taken=", 6},    {" refused=", 8}, {" closed=", 7}};
+    char *at;
 
-    if (at != NULL) {
-        len = strcspn(at + 1, " ") + 1;
-        memmove(at, at + len, strlen(at + len) + 1);
+    for (size_t i = 0; i < sizeof drawn / sizeof drawn[0]; i++) {
+        at = strstr(line, drawn[i].begin);
+        if (at != NULL) {
+            size_t len = strcspn(at + 1, " ") + 1;
+
+            at += drawn[i].kept;
+            len -= drawn[i].kept;
+            memmove(at, at + len, strlen(at + len) + 1);
+        }
     }
     at = strstr(line, " -> ");
     at = at != NULL ? strchr(at + 4, ' ') : NULL;
@@ -128,6 +138,9 @@ static void tell_event(struct story *story, uint32_t position,
         story_tell(story, "%u event: %s %s", position,
                    event->kind == CRAFT_EVENT_FETCH ? "fetch" : "storage",
                    tell_ending(event->value));
+    } else if (event->kind == CRAFT_EVENT_FORWARD) {
+        story_tell(story, "%u event: forwarded to %u in vain: %s", position,
+                   other, event->value != 0 ? tell_error(event->value) : "-");
     } else if (event->kind == CRAFT_EVENT_TRANSFER) {
         story_tell(story, "%u event: hands over to %u", position, other);
     } else if (event->kind == CRAFT_EVENT_TRANSFER_ENDED) {
@@ -143,8 +156,8 @@ static const char *stalled(uint32_t mode)
 
 const char *tell_result(int result)
 {
-    static const char *const names[] = {"ok", "superseded", "unknown",
-                                        "timeout", "retry"};
+    static const char *const names[] = {"ok",      "superseded", "unknown",
+                                        "timeout", "retry",      "refused"};
 
     return result >= 0 && (size_t)result < sizeof names / sizeof names[0]
                ? names[result]

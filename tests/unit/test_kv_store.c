@@ -376,9 +376,12 @@ static void random_operations_are_run_or_refused(void **state)
         struct kv_slice op = {bytes, len};
 
         for (size_t at = 0; at < len; at++) {
-            bytes[at] = (uint8_t)draw(&seed, at == 0 ? 2 : at == 1 ? 15 : 9);
+            bytes[at] = (uint8_t)draw(&seed, at == 0   ? 2
+                                             : at == 1 ? KV_OP_END + 1
+                                                       : 9);
         }
         kv_buffer_clear(&reply);
+        store.index++;
         if (kv_op_check(op) > 0) {
             kv_op_run(&store, op, &reply);
             assert_true(kv_buffer_len(&reply) > 0);
