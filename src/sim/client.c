@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "sim/sim.h"
 
 #define BURSTS 120u /* of 1000 requests, how many are of several commands */
@@ -43,28 +44,39 @@ void craft_sim_clients_init(struct craft_sim *sim)
 
 /* ---------------------------------------------------------------- requests */
 
+uint64_t craft_sim_token_of(const uint8_t *data, size_t data_len)
+{
+    return data_len >= CRAFT_SIM_NAME_LEN ? craft_load64(data) : UINT64_MAX;
+}
+
+/* What is proposed is the command behind its name. */
 static bool request_draw(struct craft_sim *sim, struct craft_sim_client *client,
-                         craft_sim_operation *operation)
+                         uint64_t token, craft_command *command_out)
 {
     const craft_sim_machine *machine = sim->machine;
-    uint8_t command[CRAFT_SIM_COMMAND_LEN_MAX];
+    craft_sim_operation *operation = &sim->requests[token - 1].operation;
+    uint8_t data[CRAFT_SIM_NAME_LEN + CRAFT_SIM_COMMAND_LEN_MAX];
 
     memset(operation, 0, sizeof *operation);
     sim->commands++;
-    operation->command_len =
-        machine->draw(machine->ctx, &client->commands, sim->commands, command,
-                      sizeof command, &operation->key);
-    if (operation->command_len > sizeof command) {
+    operation->command_len = machine->draw(
+        machine->ctx, &client->commands, sim->commands,
+        data + CRAFT_SIM_NAME_LEN, CRAFT_SIM_COMMAND_LEN_MAX, &operation->key);
+    if (operation->command_len > CRAFT_SIM_COMMAND_LEN_MAX) {
         craft_judge_convict(sim->judge, "machine: a command of %zu bytes",
                             operation->command_len);
         return false;
     }
-    operation->command =
-        craft_sim_arena_copy(&sim->arena, command, operation->command_len);
-    if (operation->command == NULL) {
+    craft_store64(data, token);
+    command_out->data_len = CRAFT_SIM_NAME_LEN + operation->command_len;
+    command_out->data =
+        craft_sim_arena_copy(&sim->arena, data, command_out->data_len);
+    if (command_out->data == NULL) {
         craft_sim_out_of_memory(sim);
+        return false;
     }
-    return operation->command != NULL;
+    operation->command = command_out->data + CRAFT_SIM_NAME_LEN;
+    return true;
 }
 
 /* Room for those of one request, behind the accepted ones: they become real
@@ -89,14 +101,14 @@ void craft_sim_client_accepted(struct craft_sim_server *server,
     struct craft_sim *sim = server->sim;
     craft_status status = craft_sim_server_status(server);
     struct craft_sim_client *client = &sim->clients[sim->asking];
+    bool leads = status.role == CRAFT_ROLE_LEADER;
 
     for (size_t i = 0; i < commands_len; i++) {
         struct craft_sim_request *request = &sim->requests[sim->requests_len];
 
         request->operation.begin = sim->steps;
         request->operation.end = UINT64_MAX;
-        request->index = status.last_index - (commands_len - 1 - i);
-        request->term = status.term;
+        request->index = leads ? status.last_index - (commands_len - 1 - i) : 0;
         request->floor = sim->answered_index;
         request->state = state;
         request->client = client->position;
@@ -107,8 +119,7 @@ void craft_sim_client_accepted(struct craft_sim_server *server,
     }
 }
 
-static void tell_request(struct craft_sim *sim,
-                         const struct craft_sim_client *client,
+static void tell_request(struct craft_sim *sim, uint32_t server,
                          const craft_sim_operation *operation)
 {
     const craft_sim_machine *machine = sim->machine;
@@ -122,8 +133,7 @@ static void tell_request(struct craft_sim *sim,
                                 operation->command_len, NULL, 0, text,
                                 sizeof text);
     }
-    craft_sim_tell(sim, client->server, "client %u: %s", client->position,
-                   text);
+    craft_sim_tell(sim, server, "client %u: %s", sim->asking, text);
 }
 
 /* Who leads, as this server knows; else the next one. */
@@ -139,32 +149,49 @@ static void client_turn(struct craft_sim *sim, struct craft_sim_client *client)
     client->server = leader;
 }
 
+/* The server that it asks for all else, or any; NULL: that does not answer. */
+static struct craft_sim_server *server_draw(struct craft_sim *sim,
+                                            struct craft_sim_client *client)
+{
+    struct craft_sim_server *server = &sim->servers[client->server];
+
+    if (craft_random_below(&client->random, 2) == 0) {
+        server = &sim->servers[craft_sim_between(&client->random, 1,
+                                                 sim->plan.servers)];
+    }
+    return craft_sim_server_is_up(server) &&
+                   server->mode.paused_until <= sim->now_us
+               ? server
+               : NULL;
+}
+
+/* To one that forwards as well as to one that leads. */
 static int client_propose(struct craft_sim *sim,
                           struct craft_sim_client *client)
 {
+    struct craft_sim_server *server = server_draw(sim, client);
     craft_command commands[CRAFT_SIM_BURST_MAX];
     size_t len = 1;
 
     if (craft_sim_chance(&client->random, BURSTS)) {
         len = craft_sim_between(&client->random, 2, CRAFT_SIM_BURST_MAX);
     }
+    if (server == NULL) {
+        return CRAFT_ERR_BUSY;
+    }
     if (!requests_room(sim)) {
         return CRAFT_ERR_NOMEM;
     }
+    sim->asking = client->position;
     for (size_t i = 0; i < len; i++) {
-        craft_sim_operation *operation =
-            &sim->requests[sim->requests_len + i].operation;
-
-        if (!request_draw(sim, client, operation)) {
+        if (!request_draw(sim, client, sim->requests_len + i + 1,
+                          &commands[i])) {
             return CRAFT_ERR_NOMEM;
         }
-        commands[i].data = operation->command;
-        commands[i].data_len = operation->command_len;
-        tell_request(sim, client, operation);
+        tell_request(sim, server->position,
+                     &sim->requests[sim->requests_len + i].operation);
     }
-    sim->asking = client->position;
-    return craft_sim_server_propose(&sim->servers[client->server], commands,
-                                    len);
+    return craft_sim_server_propose(server, commands, len);
 }
 
 static int client_transfer(struct craft_sim *sim,
@@ -184,17 +211,11 @@ static int client_transfer(struct craft_sim *sim,
     return craft_sim_server_transfer(&sim->servers[client->server], target);
 }
 
-/* At the server that it asks for all else, or at any. */
 static int client_read(struct craft_sim *sim, struct craft_sim_client *client)
 {
-    struct craft_sim_server *server = &sim->servers[client->server];
+    struct craft_sim_server *server = server_draw(sim, client);
 
-    if (craft_random_below(&client->random, 2) == 0) {
-        server = &sim->servers[craft_sim_between(&client->random, 1,
-                                                 sim->plan.servers)];
-    }
-    if (!craft_sim_server_is_up(server) ||
-        server->mode.paused_until > sim->now_us) {
+    if (server == NULL) {
         return CRAFT_ERR_BUSY;
     }
     if (!requests_room(sim)) {
@@ -276,6 +297,9 @@ static void answered(struct craft_sim *sim, struct craft_sim_request *request,
 {
     const struct craft_sim_answer *answer;
 
+    if (request->index == 0) {
+        request->index = index; /* which the judge has found right */
+    }
     if (index != request->index || index > sim->reference.index) {
         craft_judge_convict(
             sim->judge, "done: a request at %llu has ended at %llu",
@@ -343,9 +367,10 @@ void craft_sim_client_done(struct craft_sim_server *server, uint64_t token,
     } else if (result == CRAFT_RESULT_OK) {
         answered(sim, request, index);
     } else {
-        request->state = result == CRAFT_RESULT_SUPERSEDED
-                             ? CRAFT_SIM_OPERATION_NEVER
-                             : CRAFT_SIM_OPERATION_UNKNOWN;
+        request->state =
+            result == CRAFT_RESULT_SUPERSEDED || result == CRAFT_RESULT_REFUSED
+                ? CRAFT_SIM_OPERATION_NEVER
+                : CRAFT_SIM_OPERATION_UNKNOWN;
     }
     if (client->open > 0) {
         client->open--;
@@ -361,7 +386,8 @@ void craft_sim_client_done(struct craft_sim_server *server, uint64_t token,
 void craft_sim_clients_lose(struct craft_sim_server *server)
 {
     struct craft_sim *sim = server->sim;
-    uint32_t open = craft_sim_server_status(server).tokens_open;
+    craft_status status = craft_sim_server_status(server);
+    uint32_t open = status.tokens_open + status.forwards_open;
 
     for (size_t i = sim->requests_len; i > 0 && open > 0; i--) {
         struct craft_sim_request *request = &sim->requests[i - 1];

@@ -32,8 +32,9 @@ static bool server_agrees(const struct craft_sim_server *server,
            status.leader == lead->id && status.last_index == lead->last_index &&
            status.commit_index == lead->commit_index &&
            status.applied_index == lead->commit_index &&
-           status.tokens_open == 0 && status.reads_open == 0 &&
-           status.transfer_target == 0 && status.persists_open == 0 &&
+           status.tokens_open == 0 && status.forwards_open == 0 &&
+           status.reads_open == 0 && status.transfer_target == 0 &&
+           status.persists_open == 0 &&
            (status.flags & CRAFT_STATUS_DISK_FULL) == 0;
 }
 
@@ -87,18 +88,20 @@ static void machines_compare(struct craft_sim *sim)
 }
 
 /* What became of a request whose client was not told. */
-static void request_resolve(struct craft_sim *sim,
-                            struct craft_sim_request *request)
+static void request_resolve(struct craft_sim *sim, size_t at)
 {
     const struct craft_judge_log *log = craft_judge_committed(sim->judge);
+    const struct craft_judge_entry *entry =
+        craft_judge_proposed(sim->judge, at + 1);
+    struct craft_sim_request *request = &sim->requests[at];
     const struct craft_sim_answer *answer;
 
-    if (request->index > log->len ||
-        log->entries[request->index - 1]->term != request->term) {
+    if (entry == NULL || entry->index > log->len ||
+        log->entries[entry->index - 1] != entry) {
         request->state = CRAFT_SIM_OPERATION_NEVER;
         return;
     }
-    answer = &sim->reference.answers[request->index - 1];
+    answer = &sim->reference.answers[entry->index - 1];
     request->state = CRAFT_SIM_OPERATION_ANSWERED;
     request->operation.reply = answer->reply;
     request->operation.reply_len = answer->reply_len;
@@ -122,7 +125,7 @@ static size_t operations_collect(struct craft_sim *sim,
         if (request->state == CRAFT_SIM_OPERATION_OPEN ||
             request->state == CRAFT_SIM_OPERATION_UNKNOWN) {
             if (*count == UNKNOWN_OF_KEY_MAX) {
-                request_resolve(sim, request);
+                request_resolve(sim, i);
             } else {
                 ++*count;
             }

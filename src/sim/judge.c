@@ -18,6 +18,7 @@ struct craft_judge *craft_judge_new(const struct craft_judge_options *options)
     CRAFT_ASSERT(options->servers <= CRAFT_SIM_SERVERS_MAX);
     judge->servers_len = options->servers;
     judge->fetch = options->fetch;
+    judge->token_of = options->token_of;
     for (uint32_t i = 1; i <= options->servers; i++) {
         judge->servers[i].id = options->ids[i - 1];
         judge->servers[i].config = options->config[i - 1];
@@ -157,7 +158,13 @@ void craft_judge_start(struct craft_judge *judge, uint32_t server,
     of->next_fetch = 1;
     of->applied = applied;
     of->tokens_open = 0;
+    of->forwards_open = 0;
     of->others_open = 0;
+    of->entered = 0;
+    of->entered_last = 0;
+    of->entered_term = 0;
+    of->refused = 0;
+    of->refused_to = 0;
     of->term = of->disk.term;
     of->commit_told = 0;
     of->log_bytes_most = 0;

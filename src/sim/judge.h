@@ -20,6 +20,8 @@
  *    open than configured; what is lent changes before its ending;
  *  - commands applied twice, out of order, before they are durable here, or
  *    left out; a token that ends twice, never, or with the wrong fate;
+ *  - a forwarded command that is sent twice, enters logs twice, in another
+ *    order or after it was refused (thesis 6.2);
  *  - more memory than the limits of the configuration explain;
  *  - craft_check() finds a broken invariant: looked for after every step, but
  *    while many entries are in memory after one step in (entries / 64), and
@@ -77,6 +79,9 @@ struct craft_judge_options {
     const craft_config *config; /* [servers], as their nodes are made; copied;
                                    only limits and the group are read */
     bool fetch; /* entries may leave memory: the nodes' hosts can fetch */
+    /* The token under which a command was proposed, by its data: what is
+     * forwarded has none in the log. 0: it does not tell. May be NULL. */
+    uint64_t (*token_of)(const uint8_t *data, size_t data_len);
 };
 
 /* NULL: out of memory. */
@@ -143,7 +148,8 @@ void craft_judge_applied(struct craft_judge *judge, uint32_t server,
 /* ---------------------------------------------------------------- requests */
 
 /* A proposal was accepted under this token: 1, 2, ... over all servers. To be
- * told before any effect of it: hold the node while it is offered. */
+ * told before any effect of it: hold the node while it is offered. Where its
+ * server does not lead it is forwarded. */
 void craft_judge_propose(struct craft_judge *judge, uint32_t server,
                          uint64_t token);
 
@@ -175,6 +181,9 @@ void craft_judge_converged(struct craft_judge *judge);
 /* What is committed, as far as any leader said; entry i at [i - 1]. */
 const struct craft_judge_log *
 craft_judge_committed(const struct craft_judge *judge);
+/* The one with the command of that token; NULL: nobody has shown it. */
+const struct craft_judge_entry *
+craft_judge_proposed(const struct craft_judge *judge, uint64_t token);
 uint64_t craft_judge_elections(const struct craft_judge *judge);
 
 #endif

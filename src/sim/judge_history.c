@@ -218,6 +218,9 @@ entry_note(struct craft_judge *judge, uint32_t server,
             return NULL;
         }
         known = entry_add(judge, prev, entry);
+        if (known != NULL && known->kind == CRAFT_ENTRY_COMMAND) {
+            craft_judge_command_note(judge, known);
+        }
     } else if (known->prev != prev || !entry_says(known, entry)) {
         craft_judge_convict(judge,
                             "log matching: %u has another entry "

@@ -57,9 +57,17 @@ struct craft_judge_server {
     uint64_t next_fetch;
 
     struct craft_judge_batch batch;
-    craft_index applied;  /* where its state machine stands */
-    uint32_t tokens_open; /* of proposals */
-    uint32_t others_open; /* of transfers and reads */
+    craft_index applied;    /* where its state machine stands */
+    uint32_t tokens_open;   /* of proposals while it led */
+    uint32_t forwards_open; /* of those while it did not */
+    uint32_t others_open;   /* of transfers and reads */
+    /* Tokens of this life: the last with an entry; the last in the term of
+     * that name; the last that was refused, and the last when that was told. */
+    uint64_t entered;
+    uint64_t entered_last;
+    craft_term entered_term;
+    uint64_t refused;
+    uint64_t refused_to;
 
     craft_term term;         /* the highest that it told */
     craft_index commit_told; /* likewise, to its followers */
@@ -83,6 +91,10 @@ struct craft_judge_token {
     bool ended;        /* else open, while its server lives */
     bool transfers;    /* leadership, and proposes nothing */
     bool reads;        /* and proposes nothing */
+    bool forwarded;    /* proposed where another led */
+    bool sent;         /* to the leader */
+    int result;        /* once it has ended */
+    craft_index index; /* likewise; 0: at none */
     uint32_t target;   /* of a transfer; 0: any other server */
     craft_index floor; /* of a read: what was committed when it was taken */
 };
@@ -96,6 +108,7 @@ struct craft_judge_chunk {
 struct craft_judge {
     uint32_t servers_len;
     bool fetch;
+    uint64_t (*token_of)(const uint8_t *data, size_t data_len); /* or NULL */
     bool broken;
     char text[256];
     struct craft_judge_server servers[CRAFT_SIM_SERVERS_MAX + 1];
@@ -204,6 +217,22 @@ void craft_judge_records_end(struct craft_judge *judge, uint32_t server,
 void craft_judge_token_note(struct craft_judge *judge, uint32_t server,
                             const craft_entry *entry,
                             struct craft_judge_entry *known);
+
+bool craft_judge_has_ended(const struct craft_judge_server *of);
+
+/* judge_forward.c ---------------------------------------------------------- */
+
+/* An entry with a command that was not seen before. */
+void craft_judge_command_note(struct craft_judge *judge,
+                              const struct craft_judge_entry *known);
+/* Commands leave for the leader; its answer leaves. */
+void craft_judge_forward(struct craft_judge *judge, uint32_t server,
+                         const craft_message *message);
+void craft_judge_forward_reply(struct craft_judge *judge, uint32_t server,
+                               const craft_message *message);
+/* What only a forwarded command may end with: refused, or without an answer. */
+const char *craft_judge_unentered_fault(const struct craft_judge *judge,
+                                        uint64_t token, int result);
 
 /* judge_apply.c ------------------------------------------------------------ */
 

@@ -192,6 +192,12 @@ void craft_judge_send(struct craft_judge *judge, uint32_t server,
     case CRAFT_MESSAGE_READ:
     case CRAFT_MESSAGE_READ_REPLY:
         break; /* nothing that a disk must hold */
+    case CRAFT_MESSAGE_FORWARD:
+        craft_judge_forward(judge, server, message);
+        break;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        craft_judge_forward_reply(judge, server, message);
+        break;
     case CRAFT_MESSAGE_TIMEOUT_NOW:
         order_judge(judge, server, message);
         break;

@@ -7,6 +7,7 @@
 #define ENTRY_ROOM ((size_t)8)   /* and of the room for its data, at least */
 #define SEGMENT_BYTES ((size_t)65536) /* of that room is given up at a time */
 #define FIXED_BYTES ((size_t)32768)   /* a node with its peers, a small log */
+#define FORWARD_BYTES ((size_t)4096)  /* a request with all of its commands */
 #define CHECK_ENTRIES 64u             /* that a step may walk over */
 
 /* ------------------------------------------------------------------ memory */
@@ -46,11 +47,24 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t forward_most(const struct craft_judge_server *of, size_t tokens)
+{
+    size_t bytes = of->config.forward_bytes_max;
+
+    if ((of->config.flags & CRAFT_CONFIG_FORWARD) == 0) {
+        bytes = 0;
+    }
+    return 4 * (smaller(bytes, tokens * of->config.entry_bytes_max) +
+                FORWARD_BYTES + ENTRY_BYTES * tokens);
+}
+
 /*
  * The largest log so far, as often as it may be in memory at once: arrays of
  * powers of two, in use, lent and made ready; what is lent to a slow disk; what
  * is kept for reuse. Messages to decode, two stretches that were fetched; a
- * table of tokens, a run for each term; the node itself.
+ * table of tokens, a run for each term; the node itself. What is forwarded is
+ * filled while it is sent, in arrays of powers of two; the last one in when
+ * nothing waits may be over the limit; on the leader an answer for each.
  */
 static size_t memory_most(const struct craft_judge *judge,
                           const struct craft_judge_server *of,
@@ -63,7 +77,8 @@ static size_t memory_most(const struct craft_judge *judge,
                                                    : status->last_index);
 
     return FIXED_BYTES + 8 * of->log_bytes_most +
-           messages * (judge->fetch ? 3 : 1) + ENTRY_BYTES * (tokens + runs);
+           messages * (judge->fetch ? 3 : 1) + ENTRY_BYTES * (tokens + runs) +
+           forward_most(of, tokens);
 }
 
 static void memory_check(struct craft_judge *judge, uint32_t server,
@@ -135,7 +150,8 @@ static const char *standing_fault(const struct craft_judge *judge,
         status->applied_index >= of->batch.tip->index) {
         return "it calls a batch applied that has not ended";
     }
-    if (status->tokens_open != of->tokens_open) {
+    if (status->tokens_open != of->tokens_open ||
+        status->forwards_open != of->forwards_open) {
         return "it has lost a request, or forgotten its end";
     }
     if (status->persists_open < of->records_len ||
@@ -150,13 +166,13 @@ static void tell_fault(struct craft_judge *judge, uint32_t server,
 {
     const struct craft_judge_server *of = &judge->servers[server];
 
-    craft_judge_convict(judge,
-                        "%u: %s: term %llu, log %llu, durable %llu of %zu, "
-                        "commit %llu, applied %llu, %u tokens",
-                        server, fault, LLU(status->term),
-                        LLU(status->last_index), LLU(status->durable_index),
-                        of->disk.log.len, LLU(status->commit_index),
-                        LLU(status->applied_index), status->tokens_open);
+    craft_judge_convict(
+        judge,
+        "%u: %s: term %llu, log %llu, durable %llu of %zu, "
+        "commit %llu, applied %llu, %u + %u tokens",
+        server, fault, LLU(status->term), LLU(status->last_index),
+        LLU(status->durable_index), of->disk.log.len, LLU(status->commit_index),
+        LLU(status->applied_index), status->tokens_open, status->forwards_open);
 }
 
 static void going_step(struct craft_judge *judge, uint32_t server,
@@ -280,8 +296,9 @@ static bool stands_with(const struct craft_judge *judge,
            of->applied == judge->committed.len &&
            craft_judge_log_tip(&of->disk.log) ==
                craft_judge_log_tip(&judge->committed) &&
-           of->tokens_open == 0 && of->others_open == 0 &&
-           of->records_len == 0 && of->batch.lent == NULL;
+           of->tokens_open == 0 && of->forwards_open == 0 &&
+           of->others_open == 0 && of->records_len == 0 &&
+           of->batch.lent == NULL;
 }
 
 /* Who is a member and has not ended; the others nobody waits for. */

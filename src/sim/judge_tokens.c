@@ -32,8 +32,17 @@ static struct craft_judge_token *token_add(struct craft_judge *judge,
 void craft_judge_propose(struct craft_judge *judge, uint32_t server,
                          uint64_t token)
 {
-    if (token_add(judge, server, token) != NULL) {
-        judge->servers[server].tokens_open++;
+    struct craft_judge_token *added = token_add(judge, server, token);
+    struct craft_judge_server *of = &judge->servers[server];
+
+    if (added == NULL) {
+        return;
+    }
+    added->forwarded = craft_judge_look(of).role != CRAFT_ROLE_LEADER;
+    if (added->forwarded) {
+        of->forwards_open++;
+    } else {
+        of->tokens_open++;
     }
 }
 
@@ -97,12 +106,14 @@ void craft_judge_token_note(struct craft_judge *judge, uint32_t server,
         return;
     }
     if (token->entry == NULL && known->token == 0 && !token->transfers &&
-        !token->reads && token->term == known->term &&
+        !token->reads && !token->forwarded && token->term == known->term &&
         known->kind == CRAFT_ENTRY_COMMAND && !token->ended) {
         token->entry = known;
+    }
+    if (known->token == 0 && token->entry == known) {
         known->token = entry->token;
     }
-    if (token->entry != known) {
+    if (token->entry != known || token->forwarded) {
         craft_judge_convict(judge,
                             "%u: entry %llu@%llu has token %llu of another "
                             "entry",
@@ -125,7 +136,7 @@ static bool is_superseded(const struct craft_judge *judge, craft_index index,
     return craft_judge_term_at(craft_judge_log_tip(committed)) > term;
 }
 
-static bool has_come_to_its_end(const struct craft_judge_server *of)
+bool craft_judge_has_ended(const struct craft_judge_server *of)
 {
     return of->ended || (craft_judge_look(of).flags &
                          (CRAFT_STATUS_STOPPED | CRAFT_STATUS_HALTED)) != 0;
@@ -159,7 +170,8 @@ static const char *transfer_fault(const struct craft_judge *judge,
     case CRAFT_RESULT_TIMEOUT:
         return NULL;
     case CRAFT_RESULT_UNKNOWN:
-        return has_come_to_its_end(of) ? NULL : "as unknown, while it goes on";
+        return craft_judge_has_ended(of) ? NULL
+                                         : "as unknown, while it goes on";
     default:
         return "with no such result";
     }
@@ -204,7 +216,8 @@ static const char *fate_fault(const struct craft_judge *judge,
                    ? NULL
                    : "as superseded, which is not certain";
     case CRAFT_RESULT_UNKNOWN:
-        return has_come_to_its_end(of) ? NULL : "as unknown, while it goes on";
+        return craft_judge_has_ended(of) ? NULL
+                                         : "as unknown, while it goes on";
     default:
         return "with no such result";
     }
@@ -233,15 +246,25 @@ void craft_judge_done(struct craft_judge *judge, uint32_t server,
     }
     fault = known->transfers ? transfer_fault(judge, of, known, result)
             : known->reads   ? read_fault(of, known, result)
-                             : fate_fault(judge, of, known, result, index);
+            : known->forwarded && index == 0
+                ? craft_judge_unentered_fault(judge, token, result)
+                : fate_fault(judge, of, known, result, index);
     if (fault != NULL) {
         craft_judge_convict(judge, "%u ends token %llu at %llu %s", server,
                             LLU(token), LLU(index), fault);
         return;
     }
     known->ended = true;
+    known->result = result;
+    known->index = index;
+    if (result == CRAFT_RESULT_REFUSED) {
+        of->refused = token;
+        of->refused_to = judge->tokens_len;
+    }
     if (known->transfers || known->reads) {
         of->others_open--;
+    } else if (known->forwarded) {
+        of->forwards_open--;
     } else {
         of->tokens_open--;
     }

@@ -80,35 +80,47 @@ void craft_sim_packet_drop(struct craft_sim *sim,
     }
 }
 
-static size_t entries_len_of(const craft_message *message)
+/* Where the message says what entries it has, and how many; NULL: it does
+ * not. */
+static const craft_entry **entries_of(craft_message *message, size_t *len_out)
 {
-    return message->kind == CRAFT_MESSAGE_APPEND
-               ? message->as.append.entries_len
-               : 0;
+    switch (message->kind) {
+    case CRAFT_MESSAGE_APPEND:
+        *len_out = message->as.append.entries_len;
+        return &message->as.append.entries;
+    case CRAFT_MESSAGE_FORWARD:
+        *len_out = message->as.forward.entries_len;
+        return &message->as.forward.entries;
+    default:
+        *len_out = 0;
+        return NULL;
+    }
 }
 
 /* A copy of the message and of all it points to. */
 static struct craft_sim_packet *packet_copy(struct craft_sim *sim,
                                             const craft_message *message)
 {
-    size_t len = entries_len_of(message);
+    craft_message copy = *message;
+    size_t len;
+    const craft_entry **place = entries_of(&copy, &len);
+    const craft_entry *from = len > 0 ? *place : NULL;
     size_t more = len * sizeof(craft_entry);
     struct craft_sim_packet *packet;
     craft_entry *entries;
     uint8_t *bytes;
 
     for (size_t i = 0; i < len; i++) {
-        more += message->as.append.entries[i].data_len;
+        more += from[i].data_len;
     }
     packet = packet_new(sim, more);
     if (packet == NULL) {
         return NULL;
     }
-    packet->message = *message;
     entries = (craft_entry *)(packet + 1);
     bytes = (uint8_t *)(entries + len);
     for (size_t i = 0; i < len; i++) {
-        entries[i] = message->as.append.entries[i];
+        entries[i] = from[i];
         if (entries[i].data_len > 0) {
             memcpy(bytes, entries[i].data, entries[i].data_len);
             entries[i].data = bytes;
@@ -116,8 +128,9 @@ static struct craft_sim_packet *packet_copy(struct craft_sim *sim,
         }
     }
     if (len > 0) {
-        packet->message.as.append.entries = entries;
+        *place = entries;
     }
+    packet->message = copy;
     return packet;
 }
 
@@ -126,6 +139,8 @@ static struct craft_sim_packet *packet_encode(struct craft_sim *sim,
 {
     size_t len = craft_message_encoded_len(message);
     struct craft_sim_packet *packet = packet_new(sim, len);
+    const craft_entry **place;
+    size_t entries_len;
     int rv;
 
     if (packet == NULL) {
@@ -138,7 +153,10 @@ static struct craft_sim_packet *packet_encode(struct craft_sim *sim,
                             craft_error_name(rv));
     }
     packet->message = *message; /* without what it points to */
-    packet->message.as.append.entries = NULL;
+    place = entries_of(&packet->message, &entries_len);
+    if (place != NULL) {
+        *place = NULL;
+    }
     return packet;
 }
 

@@ -27,6 +27,21 @@ void craft_sim_reference_free(struct craft_sim *sim)
     free(sim->reference.answers);
 }
 
+/* Without its name. */
+static size_t machine_apply(const struct craft_sim *sim, void *instance,
+                            const uint8_t *data, size_t data_len,
+                            uint8_t *reply)
+{
+    const craft_sim_machine *machine = sim->machine;
+
+    if (data_len < CRAFT_SIM_NAME_LEN) {
+        return 0; /* which the judge has seen */
+    }
+    return machine->apply(machine->ctx, instance, data + CRAFT_SIM_NAME_LEN,
+                          data_len - CRAFT_SIM_NAME_LEN, reply,
+                          CRAFT_SIM_REPLY_LEN_MAX);
+}
+
 static bool answer_make(struct craft_sim *sim,
                         const struct craft_judge_entry *entry,
                         struct craft_sim_answer *answer)
@@ -40,8 +55,8 @@ static bool answer_make(struct craft_sim *sim,
         return true;
     }
     answer->when = sim->steps;
-    answer->reply_len = machine->apply(machine->ctx, instance, entry->data,
-                                       entry->data_len, reply, sizeof reply);
+    answer->reply_len =
+        machine_apply(sim, instance, entry->data, entry->data_len, reply);
     if (answer->reply_len > sizeof reply) {
         craft_judge_convict(sim->judge, "machine: a reply of %zu bytes",
                             answer->reply_len);
@@ -96,8 +111,8 @@ void craft_sim_machine_take(struct craft_sim_server *server,
         return;
     }
     answer = &sim->reference.answers[entry->index - 1];
-    len = machine->apply(machine->ctx, server->instance, entry->data,
-                         entry->data_len, reply, sizeof reply);
+    len = machine_apply(sim, server->instance, entry->data, entry->data_len,
+                        reply);
     server->applied = entry->index;
     if (len != answer->reply_len || memcmp(reply, answer->reply, len) != 0) {
         craft_judge_convict(

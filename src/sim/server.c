@@ -198,6 +198,7 @@ craft_config craft_sim_server_config(const struct craft_sim_server *server)
 
     config.priority = server->priority;
     config.flags |= server->passive ? (uint32_t)CRAFT_CONFIG_PASSIVE : 0u;
+    config.flags |= server->forwards ? (uint32_t)CRAFT_CONFIG_FORWARD : 0u;
     return config;
 }
 

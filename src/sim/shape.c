@@ -17,13 +17,13 @@ static void config_draw(struct craft_sim *sim, struct craft_random *random)
     craft_config *config = &sim->config;
 
     craft_config_init(config, sizeof *config);
-    config->flags &= ~(uint32_t)CRAFT_CONFIG_FORWARD;
     config->group = craft_random_below(random, 1000);
     config->election_ticks = craft_sim_between(random, 8, 20);
     config->heartbeat_ticks = craft_sim_between(random, 1, 3);
     if (craft_random_below(random, 3) == 0) {
         config->flags = craft_random_below(random, 8); /* any of them */
     }
+    config->flags &= ~(uint32_t)CRAFT_CONFIG_FORWARD; /* see forward_draw() */
     config->entry_bytes_max = 512;
     config->message_bytes_max = pick(random, 576, 4096);
     config->inflight_bytes_max = pick(random, 600, 65536);
@@ -112,6 +112,21 @@ static void wishes_draw(struct craft_sim *sim)
     }
 }
 
+/* In three of four runs all forward what they are offered, or some do. */
+static void forward_draw(struct craft_sim *sim)
+{
+    struct craft_random random;
+    uint32_t kind;
+
+    craft_sim_stream(&random, sim->seed, CRAFT_SIM_FOR_FORWARD, 0, 0);
+    kind = craft_random_below(&random, 4);
+    sim->config.forward_bytes_max = pick(&random, 1024, 65536);
+    for (uint32_t i = 1; i <= sim->plan.servers; i++) {
+        sim->servers[i].forwards =
+            kind > 1 || (kind == 1 && craft_random_below(&random, 2) == 0);
+    }
+}
+
 static struct craft_judge *judge_new(const struct craft_sim *sim, bool fetches)
 {
     craft_id ids[CRAFT_SIM_SERVERS_MAX];
@@ -126,6 +141,7 @@ static struct craft_judge *judge_new(const struct craft_sim *sim, bool fetches)
     options.ids = ids;
     options.config = configs;
     options.fetch = fetches;
+    options.token_of = craft_sim_token_of;
     return craft_judge_new(&options);
 }
 
@@ -149,6 +165,7 @@ int craft_sim_shape(struct craft_sim *sim)
         server_draw(sim, i, fetches);
     }
     wishes_draw(sim);
+    forward_draw(sim);
     sim->judge = judge_new(sim, fetches);
     if (sim->judge == NULL || !craft_sim_reference_init(sim)) {
         return CRAFT_ERR_NOMEM;

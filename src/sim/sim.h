@@ -38,6 +38,7 @@
 #define CRAFT_SIM_FETCHES_MAX 4u
 #define CRAFT_SIM_TICKETS_MAX 64u
 #define CRAFT_SIM_BURST_MAX 8u
+#define CRAFT_SIM_NAME_LEN 8u /* of the token, before each command's data */
 
 /* ---------------------------------------------------------------- network */
 
@@ -119,7 +120,8 @@ struct craft_sim_server {
     struct craft_sim_mode mode;
 
     uint32_t priority;
-    bool passive; /* it never campaigns by itself */
+    bool passive;  /* it never campaigns by itself */
+    bool forwards; /* what it is offered, to the leader */
 
     /* What kind of host it is. */
     bool pulls;        /* craft_next_effect() instead of hooks */
@@ -171,8 +173,7 @@ enum craft_sim_operation_state {
 
 struct craft_sim_request {
     craft_sim_operation operation;
-    craft_index index; /* where it was proposed */
-    craft_term term;
+    craft_index index; /* where it was proposed; 0: at another server */
     craft_index floor; /* what was answered before it began stands below */
     uint32_t state;    /* enum craft_sim_operation_state */
     uint32_t client;
@@ -339,6 +340,9 @@ void craft_sim_client_done(struct craft_sim_server *server, uint64_t token,
                            int result, craft_index index);
 /* That life of the server is over: nobody will tell any more. */
 void craft_sim_clients_lose(struct craft_sim_server *server);
+
+/* The token by which an entry's command is named. */
+uint64_t craft_sim_token_of(const uint8_t *data, size_t data_len);
 
 /* reference.c */
 bool craft_sim_reference_init(struct craft_sim *sim);

@@ -23,7 +23,8 @@ enum craft_sim_purpose {
     CRAFT_SIM_FOR_CLIENT,    /* a: client; when, whom */
     CRAFT_SIM_FOR_COMMAND,   /* a: client; what */
     CRAFT_SIM_FOR_LEASE,     /* of this run */
-    CRAFT_SIM_FOR_TIME       /* a: server; what its clock shows, and when */
+    CRAFT_SIM_FOR_TIME,      /* a: server; what its clock shows, and when */
+    CRAFT_SIM_FOR_FORWARD    /* of this run */
 };
 
 static inline void craft_sim_stream(struct craft_random *random, uint64_t seed,

@@ -65,6 +65,17 @@ static void digest_message(struct craft_sim *sim, const craft_message *message)
         craft_sim_digest(sim, message->as.append_reply.match_index << 20 ^
                                   message->as.append_reply.hint_index);
         break;
+    case CRAFT_MESSAGE_FORWARD:
+        craft_sim_digest(sim, message->as.forward.session << 20 ^
+                                  message->as.forward.number);
+        craft_sim_digest(sim, message->as.forward.entries_len);
+        break;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        craft_sim_digest(sim, message->as.forward_reply.session << 20 ^
+                                  message->as.forward_reply.number);
+        craft_sim_digest(sim, message->as.forward_reply.verdict << 20 ^
+                                  message->as.forward_reply.count);
+        break;
     default:
         craft_sim_digest(sim, message->as.vote_reply.granted);
         break;

@@ -91,13 +91,13 @@ control ack_of_memory core/follow.c \
 # It takes many faults to meet: their number is not what counts here.
 control late_ending core/persist.c \
     '/stored->match >= from/,+2d' \
-    'accepts\|craft_check: persist\|log matching' 50 60
+    'accepts\|craft_check: persist\|log matching' 200 60
 control commit_of_old_term core/commit.c \
     's/index >= node->replication.first_of_term/index > 0/' \
     'commits' 50 8
 control own_disk_not_awaited core/commit.c \
     's/reached\[0\] = node->persist.durable.match/reached[0] = node->log.last/' \
-    'commits' 50 3
+    'commits' 50 8
 control quorum_of_half quorum/quorum.c \
     's/voters \/ 2 + 1/(voters + 1) \/ 2/' \
     'election safety' 100 8
@@ -127,6 +127,23 @@ control lease_of_equal_clocks core/lease.c \
 control clocks_beyond_the_bound sim/time.c \
     's/rate_ppm = MILLION - most + drift/rate_ppm = (MILLION - most + drift) * (drift < most ? 1 : 8) \/ 4/' \
     "$lease" 4000 60
+
+# Forwarded commands, by what the judge hears of each.
+control forwarded_twice core/take.c \
+    '/^CRAFT_INTERNAL bool craft_take_is_next/,/^}/s/number == peer->forward_next/number <= peer->forward_next/' \
+    'which has an entry' 200 8
+control forwarded_behind_a_gap core/take.c \
+    '/^CRAFT_INTERNAL bool craft_take_is_next/,/^}/s/number == peer->forward_next/number >= peer->forward_next/' \
+    'is the command\|as refused' 200 8
+control forwarded_after_a_refusal core/take.c \
+    '/^CRAFT_INTERNAL bool craft_take_is_next/,/^}/s/peer->forward_shut == 0 &&//' \
+    'is the command\|as refused' 2000 60
+control forwarded_and_said_to_be_refused core/forward.c \
+    's/return items_end(node, 0, CRAFT_RESULT_UNKNOWN)/return items_end(node, 0, CRAFT_RESULT_REFUSED)/' \
+    'which was refused\|as refused' 200 8
+control forwarded_in_the_old_session core/take.c \
+    's/node->taking.sessions++;/node->taking.sessions = question->number - 1;/' \
+    'is the command\|as refused' 2000 60
 
 # An assertion of the core is a finding like any other.
 control assertion core/apply.c \

@@ -268,7 +268,7 @@ static void a_joining_server_begins_with_nothing(void **state)
 {
     const craft_id ids[] = {11, 12};
     craft_config configs[2];
-    struct craft_judge_options options = {2, ids, configs, true};
+    struct craft_judge_options options = {2, ids, configs, true, NULL};
     struct craft_judge *judge;
     craft_status status;
 

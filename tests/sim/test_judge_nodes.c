@@ -26,7 +26,7 @@ static void alone_begin(struct alone *alone, uint32_t learners)
                                     {.id = 2, .role = CRAFT_MEMBER_LEARNER},
                                     {.id = 3, .role = CRAFT_MEMBER_LEARNER}};
     craft_config configs[3];
-    struct craft_judge_options options = {3, ids, configs, true};
+    struct craft_judge_options options = {3, ids, configs, true, NULL};
 
     memset(alone, 0, sizeof *alone);
     craft_config_init(&configs[0], sizeof configs[0]);

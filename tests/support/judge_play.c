@@ -195,12 +195,19 @@ static void server_found(struct judge_play *play, uint32_t server)
     judge_play_step(play, server);
 }
 
+/* Of a capital letter. */
+static uint64_t token_of(const uint8_t *data, size_t data_len)
+{
+    return data_len == 1 && *data >= 'A' && *data <= 'Z' ? *data - 'A' + 1u : 0;
+}
+
 struct judge_play *judge_play_new(uint32_t servers)
 {
     struct judge_play *play = calloc(1, sizeof *play);
     craft_id ids[CRAFT_SIM_SERVERS_MAX];
     craft_config configs[CRAFT_SIM_SERVERS_MAX];
-    struct craft_judge_options options = {servers, ids, configs, true};
+    struct craft_judge_options options = {servers, ids, configs, true,
+                                          token_of};
 
     assert_non_null(play);
     for (uint32_t i = 0; i < servers; i++) {
@@ -309,6 +316,33 @@ void judge_play_append(struct judge_play *play, uint32_t from, uint32_t to,
     craft_judge_send(play->judge, from, &message);
 }
 
+void judge_play_forward(struct judge_play *play, uint32_t from, uint32_t to,
+                        const char *commands)
+{
+    craft_message message =
+        judge_play_message(play, CRAFT_MESSAGE_FORWARD, from, to);
+
+    message.as.forward.session = 1;
+    message.as.forward.number = 100;
+    message.as.forward.entries =
+        judge_play_entries(play, 0, commands, &message.as.forward.entries_len);
+    craft_judge_send(play->judge, from, &message);
+}
+
+void judge_play_taken(struct judge_play *play, uint32_t from, uint32_t to,
+                      craft_index index, uint32_t count)
+{
+    craft_message message =
+        judge_play_message(play, CRAFT_MESSAGE_FORWARD_REPLY, from, to);
+
+    message.as.forward_reply.verdict = CRAFT_FORWARD_TAKEN;
+    message.as.forward_reply.count = count;
+    message.as.forward_reply.session = 1;
+    message.as.forward_reply.number = 100;
+    message.as.forward_reply.index = index;
+    craft_judge_send(play->judge, from, &message);
+}
+
 /* ----------------------------------------------------------------- stories */
 
 void judge_play_step(struct judge_play *play, uint32_t server)
@@ -407,7 +441,12 @@ uint64_t judge_play_propose(struct judge_play *play, uint32_t server)
 {
     play->tokens++;
     craft_judge_propose(play->judge, server, play->tokens);
-    play->status[server].tokens_open++;
+    if (play->status[server].role == CRAFT_ROLE_LEADER) {
+        play->status[server].tokens_open++;
+    } else {
+        play->status[server].forwards_open++;
+        play->forwarded |= (uint64_t)1 << play->tokens;
+    }
     return play->tokens;
 }
 
@@ -415,5 +454,9 @@ void judge_play_done(struct judge_play *play, uint32_t server, uint64_t token,
                      int result, craft_index index)
 {
     craft_judge_done(play->judge, server, token, result, index);
-    play->status[server].tokens_open--;
+    if ((play->forwarded >> token & 1) != 0) {
+        play->status[server].forwards_open--;
+    } else {
+        play->status[server].tokens_open--;
+    }
 }

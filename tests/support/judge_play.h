@@ -6,7 +6,8 @@
  *
  * Entries are words of a text: the term, the command if it is one, the token
  * behind '#'. "2 2a 3b#1": a no-op and a command of term 2, then a command of
- * term 3 with token 1.
+ * term 3 with token 1. A capital letter is the command that was proposed under
+ * the first token, the second, ...: "3B".
  */
 #ifndef JUDGE_PLAY_H
 #define JUDGE_PLAY_H
@@ -19,6 +20,7 @@ struct judge_play {
     struct craft_judge *judge;
     uint32_t servers;
     uint64_t tokens;
+    uint64_t forwarded; /* a bit for each that was */
     craft_status status[CRAFT_SIM_SERVERS_MAX + 1];
     craft_persist newest[CRAFT_SIM_SERVERS_MAX + 1]; /* that was written */
     size_t memory;
@@ -106,8 +108,13 @@ void judge_play_take(struct judge_play *play, uint32_t leader, uint32_t to,
 /* The state machine takes the commands from `first` on. */
 void judge_play_apply(struct judge_play *play, uint32_t server,
                       craft_index first, const char *entries);
-/* A proposal: its token. */
+/* A proposal, forwarded where it does not lead: its token. */
 uint64_t judge_play_propose(struct judge_play *play, uint32_t server);
+/* Commands leave a follower for the server; an answer of the leader. */
+void judge_play_forward(struct judge_play *play, uint32_t from, uint32_t to,
+                        const char *commands);
+void judge_play_taken(struct judge_play *play, uint32_t from, uint32_t to,
+                      craft_index index, uint32_t count);
 /* It ends. */
 void judge_play_done(struct judge_play *play, uint32_t server, uint64_t token,
                      int result, craft_index index);
