@@ -33,10 +33,6 @@ void kv_client_note(struct kv_client *client)
 
 void kv_client_fail(struct kv_client *client, uint64_t serial, const char *text)
 {
-    struct kv_request *request = kv_pipeline_find(&client->pipeline, serial);
-
-    /* Parts of a reply that will not be completed. */
-    kv_buffer_free(&request->reply);
     kv_reply_error(kv_pipeline_reply(&client->pipeline, serial, &client->out),
                    text);
     kv_pipeline_answered(&client->pipeline, serial, &client->out);

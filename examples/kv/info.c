@@ -121,6 +121,7 @@ static void raft_section(struct kv_server *server, struct kv_buffer *text)
     line(text, "raft_log_bytes:%zu", status.log_bytes);
     line(text, "raft_uncommitted_bytes:%zu", status.uncommitted_bytes);
     line(text, "raft_tokens_open:%" PRIu32, status.tokens_open);
+    line(text, "raft_forwards_open:%" PRIu32, status.forwards_open);
     line(text, "raft_reads_open:%" PRIu32, status.reads_open);
     line(text, "raft_round:%" PRIu64, status.round);
     line(text, "raft_lease_until_ns:%" PRIu64, status.lease_until_ns);

@@ -36,6 +36,7 @@ void kv_pipeline_drop(struct kv_pipeline *pipeline)
     pipeline->next = pipeline->tail;
     pipeline->timed = pipeline->tail;
     pipeline->open = 0;
+    pipeline->lost = 0;
     pipeline->asked = 0;
     pipeline->expected_bytes = 0;
     pipeline->ops_at += kv_buffer_len(&pipeline->ops);
@@ -89,6 +90,7 @@ uint64_t kv_pipeline_push(struct kv_pipeline *pipeline, uint64_t deadline_ns)
     request = at(pipeline, pipeline->tail);
     request->state = KV_REQUEST_WAITING;
     request->only_reads = 0;
+    request->is_lost = 0;
     request->op_at = from;
     request->op_len = (uint32_t)(end - from);
     request->deadline_ns = deadline_ns;
@@ -170,6 +172,13 @@ void kv_pipeline_opened(struct kv_pipeline *pipeline, uint64_t route,
     pipeline->sent_term = sent_term;
 }
 
+static void leave_open(struct kv_pipeline *pipeline, struct kv_request *request)
+{
+    pipeline->open--;
+    pipeline->lost -= request->is_lost;
+    request->is_lost = 0;
+}
+
 void kv_pipeline_refused(struct kv_pipeline *pipeline, uint64_t serial)
 {
     struct kv_request *request = kv_pipeline_find(pipeline, serial);
@@ -178,25 +187,36 @@ void kv_pipeline_refused(struct kv_pipeline *pipeline, uint64_t serial)
         return;
     }
     request->state = KV_REQUEST_WAITING;
-    pipeline->open--;
+    leave_open(pipeline, request);
     if (serial < pipeline->next) {
         pipeline->next = serial;
     }
 }
 
-void kv_pipeline_refused_all(struct kv_pipeline *pipeline)
+void kv_pipeline_lost(struct kv_pipeline *pipeline, uint64_t serial)
 {
-    for (uint64_t i = pipeline->head; i != pipeline->tail; i++) {
-        kv_pipeline_refused(pipeline, i);
+    struct kv_request *request = kv_pipeline_find(pipeline, serial);
+
+    if (request != NULL && request->state == KV_REQUEST_OPEN &&
+        !request->is_lost) {
+        request->is_lost = 1;
+        pipeline->lost++;
+    }
+}
+
+void kv_pipeline_refused_lost(struct kv_pipeline *pipeline)
+{
+    for (uint64_t i = pipeline->head; pipeline->lost > 0; i++) {
+        if (at(pipeline, i)->is_lost) {
+            kv_pipeline_refused(pipeline, i);
+        }
     }
 }
 
 struct kv_buffer *kv_pipeline_reply(struct kv_pipeline *pipeline,
                                     uint64_t serial, struct kv_buffer *out)
 {
-    struct kv_buffer *own = &at(pipeline, serial)->reply;
-
-    return serial == pipeline->head && kv_buffer_len(own) == 0 ? out : own;
+    return serial == pipeline->head ? out : &at(pipeline, serial)->reply;
 }
 
 /* The oldest request is answered: its reply goes, unless it is in `out`. */
@@ -229,7 +249,7 @@ void kv_pipeline_answered(struct kv_pipeline *pipeline, uint64_t serial,
 
     assert(request->state != KV_REQUEST_ANSWERED);
     if (request->state == KV_REQUEST_OPEN) {
-        pipeline->open--;
+        leave_open(pipeline, request);
     } else if (request->state == KV_REQUEST_ASKED) {
         pipeline->asked--;
     }

@@ -39,6 +39,7 @@ enum kv_request_state {
 struct kv_request {
     uint32_t state;         /* enum kv_request_state */
     uint32_t only_reads;    /* its operation leaves the state as it is */
+    uint32_t is_lost;       /* open, and nobody will tell what became of it */
     uint32_t op_len;        /* 0 for a command that is answered at once */
     uint64_t op_at;         /* in all bytes that ever went through `ops` */
     size_t expected_bytes;  /* of the reply */
@@ -54,9 +55,10 @@ struct kv_pipeline {
     uint64_t tail;         /* one past the newest */
     uint64_t timed;        /* none before it still has a deadline to meet */
     size_t open;           /* requests that are open */
-    size_t asked;          /* and that are asked */
+    size_t lost;           /* those among them that are lost */
+    size_t asked;          /* requests that are asked */
     uint64_t route;        /* of the open ones */
-    uint64_t sent_term;    /* term of its leader; 0 = proposed by this server */
+    uint64_t sent_term;    /* in which they enter the log, or never */
     struct kv_buffer ops;  /* encoded, of the requests from head on */
     uint64_t ops_at;       /* place of its first byte, as in op_at */
     size_t expected_bytes; /* of all replies */
@@ -121,14 +123,14 @@ void kv_pipeline_opened(struct kv_pipeline *pipeline, uint64_t route,
 /* An open request has not entered the log, and never will: it waits again. */
 void kv_pipeline_refused(struct kv_pipeline *pipeline, uint64_t serial);
 
-/* The same for all that are open. */
-void kv_pipeline_refused_all(struct kv_pipeline *pipeline);
+/* An open request may have entered the log: its end will not be told. */
+void kv_pipeline_lost(struct kv_pipeline *pipeline, uint64_t serial);
 
-/*
- * Where to write the whole reply of this request before it is answered:
- * `out`, when it is the oldest. Parts that come one by one are put into
- * request->reply instead: a client must not be sent half a reply.
- */
+/* All that are lost have not entered the log, and never will. */
+void kv_pipeline_refused_lost(struct kv_pipeline *pipeline);
+
+/* Where to write the reply of this request before it is answered: `out`, when
+ * it is the oldest. */
 struct kv_buffer *kv_pipeline_reply(struct kv_pipeline *pipeline,
                                     uint64_t serial, struct kv_buffer *out);
 

@@ -43,19 +43,13 @@ struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
 
 /* ------------------------------------------------------------ into the log */
 
-static int is_leader(const struct kv_server *server)
-{
-    return server->route.leader == server->options->id;
-}
-
-/* Hand one operation to the route: 0, or why not. */
+/* Hand one operation to the route: 0, or why not. In its term or never: what
+ * is known of that one later (settle_lost) is known of the operation. */
 static int hand_over(struct kv_server *server, struct kv_slice op,
                      uint64_t token)
 {
-    if (is_leader(server)) {
-        return craft_host_propose(server->host, op.data, op.len, token);
-    }
-    return kv_forward_send(server, op, token);
+    return craft_propose_at(craft_host_node(server->host), server->route.term,
+                            op.data, op.len, token);
 }
 
 /* Nothing is handed over now: the clients come back at the next turn. */
@@ -89,14 +83,13 @@ void kv_replica_submit(struct kv_client *client)
                            kv_replica_token(client, serial));
         }
         if (rv == 0) {
-            kv_pipeline_opened(pipeline, route->number,
-                               is_leader(server) ? 0 : route->term);
+            kv_pipeline_opened(pipeline, route->number, route->term);
         } else if (rv == CRAFT_ERR_INVALID) {
             kv_client_fail(client, serial, "ERR command over the limit");
         } else {
-            /* Busy, no leader or one about to go, no link, a full disk: its
-             * deadline bounds how long it waits. Nobody else may overtake it
-             * meanwhile. */
+            /* Busy, no leader or one about to go, another term, a full disk:
+             * its deadline bounds how long it waits. Nobody else may overtake
+             * it meanwhile. */
             route->is_full = 1;
             kv_client_note(client);
             return;
@@ -104,53 +97,49 @@ void kv_replica_submit(struct kv_client *client)
     }
 }
 
-void kv_replica_refused(struct kv_server *server, uint64_t token,
-                        uint64_t route)
+/* What is handed over now must not be mistaken for what is open: it waits. */
+static void leave_route(struct kv_server *server, uint64_t number)
 {
-    uint64_t serial;
-    struct kv_client *client =
-        kv_replica_find(server, token, KV_REQUEST_OPEN, &serial);
-
-    /* Those behind it in the stream are refused as well: a new stream. */
-    if (route == server->route.number) {
+    if (number == server->route.number) {
         server->route.number++;
+    }
+}
+
+/* An open request entered no log, and never will: it is handed over again. */
+static void refused(struct kv_client *client, uint64_t serial)
+{
+    struct kv_server *server = client->server;
+
+    if (client->pipeline.route == server->route.number) {
         server->route.rest_until_ns =
             craft_host_now_ns(server->host) + (uint64_t)REST_MS * 1000000;
     }
-    /* Meanwhile it may be open on a later route: of that one we know nothing
-     * yet, and to hand it over once more might apply it twice. */
-    if (client == NULL || client->pipeline.route != route) {
-        return;
-    }
+    leave_route(server, client->pipeline.route);
     kv_pipeline_refused(&client->pipeline, serial);
     kv_client_note(client);
 }
 
 /*
- * An entry of a later term is applied: what was sent to the leader of an
+ * An entry of a later term is applied: what was handed to the leader of an
  * earlier one, and is not applied by now, never will be. For the log is the
  * same everywhere up to that entry, and terms do not fall along it (thesis
- * 3.6): an entry of the earlier term would stand before it. So the commands
- * that a leader took with it are handed to the next.
+ * 3.6): an entry of the earlier term would stand before it. So a command that
+ * a leader took with it is handed to the next: but only when its token has
+ * ended, or that would end later, and be taken for the second one's end.
  *
  * This rests on every entry passing through apply. A state that is installed
  * as a whole may contain a command without showing it: what is open then has
  * to be answered as unknown before its term is learned.
  */
-static void refuse_of_earlier_terms(struct kv_server *server)
+static void settle_lost(struct kv_client *client)
 {
-    for (uint32_t i = 0; i < server->clients_max; i++) {
-        struct kv_client *client = server->clients[i];
+    struct kv_pipeline *pipeline = &client->pipeline;
 
-        if (client == NULL || client->pipeline.open == 0 ||
-            client->pipeline.sent_term == 0 ||
-            client->pipeline.sent_term >= server->applied_term) {
-            continue;
-        }
-        kv_pipeline_refused_all(&client->pipeline);
+    if (pipeline->lost > 0 &&
+        pipeline->sent_term < client->server->applied_term) {
+        kv_pipeline_refused_lost(pipeline);
         kv_client_note(client);
     }
-    server->route.number++;
 }
 
 static void learn_applied_term(struct kv_server *server, craft_term term)
@@ -159,7 +148,12 @@ static void learn_applied_term(struct kv_server *server, craft_term term)
         return;
     }
     server->applied_term = term;
-    refuse_of_earlier_terms(server);
+    for (uint32_t i = 0; i < server->clients_max; i++) {
+        if (server->clients[i] != NULL) {
+            settle_lost(server->clients[i]);
+        }
+    }
+    server->route.number++;
 }
 
 void kv_replica_turn(struct kv_server *server)
@@ -278,13 +272,6 @@ int kv_replica_run(struct kv_client *client, uint64_t serial,
     return 0;
 }
 
-static void run_for_server(struct kv_server *server, uint64_t token,
-                           struct kv_slice op)
-{
-    kv_op_run(&server->store, op, kv_forward_begin(server));
-    kv_forward_answer(server, token);
-}
-
 static void apply_one(struct kv_server *server, const craft_entry *entry)
 {
     struct kv_slice op = {entry->data, entry->data_len};
@@ -314,11 +301,7 @@ static void apply_one(struct kv_server *server, const craft_entry *entry)
     if (client != NULL && kv_replica_run(client, serial, op) == 0) {
         return;
     }
-    if (kv_forward_is(entry->token) && kv_forward_known(server, entry->token)) {
-        run_for_server(server, entry->token, op);
-    } else {
-        run_unheard(server, op, code);
-    }
+    run_unheard(server, op, code);
 }
 
 static void on_apply(void *user, const craft_entry *entries, size_t entries_len)
@@ -329,8 +312,11 @@ static void on_apply(void *user, const craft_entry *entries, size_t entries_len)
     }
 }
 
-/* How a proposal of a client here ended. A reply was made when it was applied,
- * before this. */
+/*
+ * How a proposal of a client here ended. A reply was made when it was applied,
+ * before this. Where nobody knows, it is not handed over again: if it entered
+ * the log it comes back from there, and is told by its origin.
+ */
 static void proposal_ended(struct kv_server *server, uint64_t token, int result)
 {
     uint64_t serial;
@@ -340,20 +326,19 @@ static void proposal_ended(struct kv_server *server, uint64_t token, int result)
     if (client == NULL || result == CRAFT_RESULT_OK) {
         return;
     }
-    if (result == CRAFT_RESULT_SUPERSEDED) {
-        kv_replica_refused(server, token, client->pipeline.route);
-    } else {
-        kv_client_fail(client, serial, stopping);
+    if (result != CRAFT_RESULT_UNKNOWN) {
+        refused(client, serial);
+        return;
     }
+    leave_route(server, client->pipeline.route);
+    kv_pipeline_lost(&client->pipeline, serial);
+    settle_lost(client);
 }
 
 static void on_done(void *user, uint64_t token, int result, craft_index index)
 {
     (void)index;
     switch (token >> KV_TOKEN_SHIFT) {
-    case KV_TOKEN_FORWARD:
-        kv_forward_ended(user, token, result == CRAFT_RESULT_SUPERSEDED);
-        break;
     case KV_TOKEN_READS:
         kv_reads_done(user, token, result);
         break;
@@ -364,14 +349,6 @@ static void on_done(void *user, uint64_t token, int result, craft_index index)
         proposal_ended(user, token, result);
         break;
     }
-}
-
-static void on_message(void *user, craft_id from, const uint8_t *data,
-                       size_t data_len)
-{
-    struct kv_slice message = {data, data_len};
-
-    kv_forward_receive(user, from, message);
 }
 
 /* A leader has come or gone: waiting commands need not wait for a turn. */
@@ -387,5 +364,4 @@ void kv_replica_machine(craft_host_machine *machine)
     machine->apply = on_apply;
     machine->done = on_done;
     machine->event = on_event;
-    machine->message = on_message;
 }

@@ -239,7 +239,6 @@ static int open_host(struct kv_server *server)
     int rv;
 
     craft_config_init(&core, sizeof core);
-    core.flags &= ~(uint32_t)CRAFT_CONFIG_FORWARD; /* forward.c does that */
     core.priority = options->priority;
     core.flags |= options->is_passive ? (uint32_t)CRAFT_CONFIG_PASSIVE : 0u;
     server->entry_bytes_max = core.entry_bytes_max;
@@ -270,13 +269,13 @@ static int open_host(struct kv_server *server)
     return rv == 0 ? 0 : -1;
 }
 
-/* Numbers that no other process of the cluster has, nor an earlier one. */
+/* A number that no other process of the cluster has, nor an earlier one. */
 static void choose_life(struct kv_server *server)
 {
     int fd = open("/dev/urandom", O_RDONLY);
-    uint64_t numbers[2] = {0, 0};
+    uint64_t number = 0;
 
-    if (fd < 0 || read(fd, numbers, sizeof numbers) != sizeof numbers) {
+    if (fd < 0 || read(fd, &number, sizeof number) != sizeof number) {
         fprintf(stderr,
                 "craft-kv: cannot read /dev/urandom: %s: "
                 "make it readable\n",
@@ -284,8 +283,7 @@ static void choose_life(struct kv_server *server)
         exit(1);
     }
     close(fd);
-    server->life = numbers[0] | 1;
-    server->route.number = numbers[1] >> 1;
+    server->life = number | 1;
 }
 
 static void make_tables(struct kv_server *server)
@@ -305,7 +303,6 @@ static void make_tables(struct kv_server *server)
     server->free_len = max;
     kv_store_init(&server->store);
     choose_life(server);
-    kv_forward_init(server);
 }
 
 int kv_server_open(struct kv_server *server, const struct kv_options *options)
@@ -377,7 +374,6 @@ void kv_server_close(struct kv_server *server)
         close(server->listener);
     }
     craft_host_close(server->host);
-    kv_forward_free(server);
     kv_reads_free(server);
     kv_store_free(&server->store);
     kv_buffer_free(&server->scratch);

@@ -8,14 +8,13 @@
  *     pipeline   the commands of a client that have no answer yet
  *     replica    between the clients and the cluster's log
  *     reads      what needs no log: reads, confirmed by the leader
- *     forward    commands handed from server to server
  *     raft       what an operator asks of the group
  *     op, store  what is in the log; the state it makes
  *
  * A command's way: client.c cuts it out of the input, commands.c encodes it
- * as an operation, pipeline.c keeps it, replica.c proposes it here or has
- * forward.c carry it to the leader. When the cluster has agreed on it, every
- * server applies it to its store, and the one that was asked sends the reply.
+ * as an operation, pipeline.c keeps it, replica.c proposes it: the node has it
+ * carried to the leader. When the cluster has agreed on it, every server
+ * applies it to its store, and the one that was asked sends the reply.
  * A read that need not wait for writes of its own client goes to reads.c
  * instead, and is answered from the store here.
  *
@@ -34,8 +33,7 @@
 enum {
     KV_CLIENT_NAME_MAX = 64,
     /* Replies to be sent; a client that lets them grow further is closed. */
-    KV_OUT_BYTES_MAX = 256 * 1024 * 1024,
-    KV_PEERS_MAX = CRAFT_MEMBERS_MAX
+    KV_OUT_BYTES_MAX = 256 * 1024 * 1024
 };
 
 struct kv_client {
@@ -60,28 +58,9 @@ struct kv_client {
 struct kv_route {
     craft_id leader; /* 0 = none known: commands wait */
     craft_term term;
-    uint64_t number; /* changes when the route does; also names the stream */
+    uint64_t number;        /* changes when the route does */
     uint64_t rest_until_ns; /* refused: no more before this */
     int is_full;            /* this turn takes no more */
-};
-
-/* A command of another server that is in the log here: forward.c. */
-struct kv_forward {
-    craft_id from;
-    uint64_t token;  /* the other server's */
-    uint64_t stream; /* the other server's route */
-    uint32_t generation;
-    uint32_t next_free;
-};
-
-struct kv_forwards {
-    struct kv_forward *table; /* [max] */
-    uint32_t max;
-    uint32_t free; /* first free one; max when there is none */
-    /* Of each server: the stream that is refused here. */
-    craft_id peers[KV_PEERS_MAX];
-    uint64_t refused[KV_PEERS_MAX];
-    uint32_t peers_len;
 };
 
 /* Reads that have no answer yet, oldest first: reads.c. */
@@ -95,7 +74,6 @@ struct kv_reads {
 enum kv_token_kind {
     KV_TOKEN_TRANSFER = 0xfffd, /* the one of raft.c */
     KV_TOKEN_READS = 0xfffe,    /* with the number of the last read + 1 */
-    KV_TOKEN_FORWARD = 0xffff,  /* see forward.c */
     KV_TOKEN_SHIFT = 48
 };
 
@@ -109,7 +87,6 @@ struct kv_server {
     uint64_t life;            /* of this process: tells its own operations */
     struct kv_buffer scratch; /* a reply that is not for a client here */
     struct kv_route route;
-    struct kv_forwards forwards;
     struct kv_reads reads;
     uint64_t transfer;         /* the request that waits for its end */
     struct kv_buffer explains; /* those of the turn: raft.c */
@@ -176,9 +153,6 @@ struct kv_client *kv_replica_find(struct kv_server *server, uint64_t token,
  * client has let its replies grow beyond the limit, and was closed. */
 int kv_replica_run(struct kv_client *client, uint64_t serial,
                    struct kv_slice op);
-/* An open request of this route entered no log: it is handed over again. */
-void kv_replica_refused(struct kv_server *server, uint64_t token,
-                        uint64_t route);
 
 /* ------------------------------------------------------------------ reads */
 
@@ -209,26 +183,6 @@ void kv_raft_explain(struct kv_client *client, uint64_t serial,
                      uint32_t question, uint64_t subject);
 /* The turn was: 1 when there was anything to answer. */
 int kv_raft_explain_all(struct kv_server *server);
-
-/* ---------------------------------------------------------------- forward */
-
-void kv_forward_init(struct kv_server *server);
-void kv_forward_free(struct kv_server *server);
-/* Is this token of the log here one of another server's command? */
-int kv_forward_is(uint64_t token);
-/* Send a command to the leader: an error of craft_host_send(). */
-int kv_forward_send(struct kv_server *server, struct kv_slice op,
-                    uint64_t token);
-/* Is the other server still to be told of it? */
-int kv_forward_known(struct kv_server *server, uint64_t token);
-/* The reply to such a command is written to _begin()'s buffer, then sent. */
-struct kv_buffer *kv_forward_begin(struct kv_server *server);
-void kv_forward_answer(struct kv_server *server, uint64_t token);
-/* It did not enter the log, or nobody knows: is_certain tells which. */
-void kv_forward_ended(struct kv_server *server, uint64_t token, int is_certain);
-/* A message of another server. */
-void kv_forward_receive(struct kv_server *server, craft_id from,
-                        struct kv_slice message);
 
 /* ------------------------------------------------------------------- info */
 

@@ -235,7 +235,7 @@ CRAFT_API void craft_host_stop(craft_host *host);
 
 /**
  * A stop is to wait for the application, because something is under way that
- * the host does not know: a command sent to another server, a reply that has
+ * the host does not know: a message sent to another server, a reply that has
  * not gone. In force until it is called again; what it says while no stop was
  * asked for costs nothing. Loop thread. Since 0.1.
  *
