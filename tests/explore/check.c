@@ -83,6 +83,8 @@ void check_leaving(const struct world *world, uint8_t server,
     }
     case CRAFT_MESSAGE_PRE_VOTE:
     case CRAFT_MESSAGE_PRE_VOTE_REPLY:
+    case CRAFT_MESSAGE_FORWARD:
+    case CRAFT_MESSAGE_FORWARD_REPLY:
         break; /* they promise nothing */
     default:
         rule(match <= disk->len, "append reply: the match is on the disk");
@@ -159,8 +161,12 @@ void check_done(struct world *world, uint8_t server, const craft_node *node,
     world->history.ended |= bit;
     if (effect->result == CRAFT_RESULT_SUPERSEDED) {
         world->history.superseded |= bit;
+    } else if (effect->result == CRAFT_RESULT_REFUSED) {
+        rule(options.forward, "done: REFUSED is told of what was forwarded");
+        world->history.refused |= bit;
     } else if (effect->result == CRAFT_RESULT_UNKNOWN) {
-        rule(node->phase == CRAFT_PHASE_HALTED,
+        rule(node->phase == CRAFT_PHASE_HALTED ||
+                 (options.forward && index == 0),
              "done: UNKNOWN is told where a node has halted");
     } else if (transfer) {
         rule(effect->result == CRAFT_RESULT_TIMEOUT ||
@@ -337,6 +343,24 @@ static void check_majorities(const struct world *world)
     }
 }
 
+/* "Each once or never", and never what was refused. */
+static void check_entered(const struct world *world, const struct thing *log,
+                          uint8_t len)
+{
+    uint8_t seen = world->history.refused;
+
+    for (uint8_t i = 0; i < len; i++) {
+        uint8_t bit = 0;
+
+        if (log[i].what >= WHAT_COMMAND && log[i].what != WHAT_EVICTED) {
+            bit = (uint8_t)(1u << (log[i].what - WHAT_COMMAND));
+        }
+        rule((seen & bit) == 0,
+             "forward: a command enters a log once, and never if refused");
+        seen |= bit;
+    }
+}
+
 void check_world(const struct world *world)
 {
     for (uint8_t i = 0; i < options.servers; i++) {
@@ -344,6 +368,9 @@ void check_world(const struct world *world)
 
         for (uint8_t j = 0; j < i; j++) {
             check_pair(world, i, j);
+        }
+        if (options.forward) {
+            check_entered(world, image->log, image->log_len);
         }
         if (image->role == CRAFT_ROLE_LEADER) {
             check_leader(world, i);

@@ -214,6 +214,16 @@ only '--live 1' full_disk_is_given_up core/persist.c \
     'liveness: in time they agree' --servers 2 --term 2 --proposals 1 \
     --heartbeats 0 --crashes 0 --full-disks 1
 
+# What a follower forwards enters a log once, and never when that was refused.
+only '--duplicates 1' forward_enters_twice core/take.c \
+    's/peer->forward_shut == 0 && forward->number == /peer->forward_shut == 0 \&\& forward->number <= /' \
+    'forward: a command enters a log once' --servers 2 --term 2 \
+    --proposals 1 --heartbeats 0 --crashes 0 --flight 2 --open 1 --forward 1
+control forward_refused_though_sent core/forward.c \
+    's/return items_end(node, 0, CRAFT_RESULT_UNKNOWN)/return items_end(node, 0, CRAFT_RESULT_REFUSED)/' \
+    'forward: a command enters a log once' --servers 3 --term 3 \
+    --proposals 1 --heartbeats 0 --crashes 0 --flight 2 --open 1 --forward 1
+
 # The same for the search itself, of a sound core (the edit changes nothing): a
 # digest that forgets a fact of the nodes.
 sed '/mix(sum, names\[node->standing.leader\])/d' "$here/facts.c" >"$scratch/facts.c"

@@ -42,6 +42,8 @@ static const char usage[] =
     "  --lazy 1            effects wait, for any number of inputs [0]\n"
     "  --held 1            and so does settling [0]\n"
     "  --steady 1          pre-votes and the like, as by default [0]\n"
+    "  --forward 1         followers send what they are offered; no crashes "
+    "[0]\n"
     "  --fetch 1           what is applied leaves memory [0]\n"
     "  --slow-apply 1      has an ending of its own [0]\n"
     "  --durable-machine 1 a state machine comes back as it was [0]\n"
@@ -85,6 +87,7 @@ static const struct {
     {"--lazy", &options.lazy},
     {"--held", &options.held},
     {"--steady", &options.steady},
+    {"--forward", &options.forward},
     {"--fetch", &options.fetch},
     {"--slow-apply", &options.slow_apply},
     {"--durable-machine", &options.durable_machine},
@@ -160,6 +163,12 @@ int main(int argc, char **argv)
                 "explore: a term and a proposal are an entry each: "
                 "at most %d in all\n",
                 LOG_MAX);
+        return 2;
+    }
+    if (options.forward && options.budget.crashes > 0) {
+        fputs("explore: each life draws the same numbers: --forward or "
+              "--crashes\n",
+              stderr);
         return 2;
     }
     if (options.live != 0 && options.budget.errors > 0) {

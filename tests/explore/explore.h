@@ -66,7 +66,7 @@ struct letter {
     uint8_t round;
     uint8_t number[5]; /* by kind, see letter_of() */
     uint8_t len;
-    uint8_t reserved;
+    uint8_t verdict; /* of a forward_reply */
     struct thing things[LOG_MAX];
 };
 
@@ -115,6 +115,7 @@ struct history {
     uint8_t committed_len;
     uint8_t superseded; /* proposals, a bit each */
     uint8_t ended;      /* the same */
+    uint8_t refused;    /* the same: they are in no log */
     struct thing committed[LOG_MAX];
     uint8_t committed_in[LOG_MAX]; /* the term of its leader then */
 };
@@ -202,6 +203,7 @@ struct options {
     bool lazy;            /* effects wait for a step of their own */
     bool held;            /* and so does settling */
     bool steady;          /* pre-votes and the like, as by default */
+    bool forward;         /* who does not lead is offered commands, too */
     bool founding;        /* is not yet on the disks */
     bool check_facts;     /* by the memo */
     bool refuse_memory;   /* to each input, the first time it is met */
@@ -314,6 +316,10 @@ void step_effects(struct world *world, const struct step *step,
 
 /* --------------------------------------------------------------- messages */
 
+/* The first number of a life of that server; each draws the same. */
+void numbers_begin(craft_id id, uint64_t number);
+/* Of a command of that server: from 1 on; 0 is none. */
+uint8_t number_of(craft_id id, uint64_t number);
 void letter_of(const craft_message *message, struct letter *letter);
 
 /* entries: [LOG_MAX], written. */

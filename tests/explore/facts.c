@@ -175,8 +175,32 @@ static uint64_t add_fetching(uint64_t sum, const craft_node *node)
     return mix(sum, node->fetching.failed);
 }
 
-static uint64_t add_peer(uint64_t sum, const struct craft_peer *peer)
+static uint64_t add_peer_forward(uint64_t sum, const craft_node *node,
+                                 uint32_t slot)
 {
+    const struct craft_peer *peer = &node->peers.slots[slot];
+    uint64_t bit = (uint64_t)1 << slot;
+    uint64_t first = peer->forward_first;
+
+    sum = mix(sum, peer->forward_session);
+    if (peer->forward_session != 0) {
+        sum = mix(sum, peer->forward_next - first);
+        sum = mix(sum, number_of(peer->id, first));
+        sum = mix(sum, number_of(peer->id, peer->forward_closed));
+        sum = mix(sum, peer->forward_shut);
+    }
+    if ((node->peers.forwarding & bit) != 0) {
+        sum = mix(sum, peer->forward_low << 32 | peer->forward_high);
+    }
+    return mix(sum, (uint64_t)((node->peers.open_forward & bit) != 0) << 2 |
+                        (uint64_t)((node->peers.shut_forward & bit) != 0) << 1 |
+                        ((node->peers.forwarding & bit) != 0));
+}
+
+static uint64_t add_peer(uint64_t sum, const craft_node *node, uint32_t slot)
+{
+    const struct craft_peer *peer = &node->peers.slots[slot];
+
     sum = mix(sum, peer->match_index);
     sum = mix(sum, peer->next_index);
     sum = mix(sum, peer->round);
@@ -184,6 +208,9 @@ static uint64_t add_peer(uint64_t sum, const struct craft_peer *peer)
     sum = mix(sum, peer->older_bytes);
     sum = mix(sum, peer->newer_bytes);
     sum = mix(sum, (uint64_t)peer->older << 32 | peer->newer);
+    if (options.forward) {
+        sum = add_peer_forward(sum, node, slot);
+    }
     if (options.steady) {
         sum = mix(sum, peer->silent_ticks);
     }
@@ -219,7 +246,7 @@ static uint64_t add_peers(uint64_t sum, const craft_node *node,
             }
             sum = mix(sum, (uint64_t)name << 32 | peer_bits(peers, i));
             if (node->standing.role == CRAFT_ROLE_LEADER) {
-                sum = add_peer(sum, &peers->slots[i]);
+                sum = add_peer(sum, node, i);
             }
         }
     }
@@ -311,6 +338,49 @@ static uint64_t add_transfer(uint64_t sum, const craft_node *node,
     return sum;
 }
 
+static uint64_t add_items(uint64_t sum, const struct craft_forwarding *forward,
+                          const struct craft_forward_queue *queue)
+{
+    for (uint32_t i = 0; i < queue->len; i++) {
+        const struct craft_forwarded *item =
+            &queue->items[(queue->first + i) & (forward->max - 1)];
+
+        sum = mix(sum, item->token << 8 | (uint8_t)item->result);
+        sum = mix(sum, item->index << 32 | item->term);
+    }
+    return mix(sum, queue->len);
+}
+
+/* What is not sent are the last of the waiting. */
+static uint64_t add_forward(uint64_t sum, const craft_node *node,
+                            const uint8_t *names)
+{
+    const struct craft_forwarding *forward = &node->forward;
+    const struct craft_taking *taking = &node->taking;
+    craft_id id = node->config.id;
+
+    sum = add_items(sum, forward, &forward->waiting);
+    sum = add_items(sum, forward, &forward->entered);
+    sum = mix(sum, number_of(id, forward->next_number));
+    sum = mix(sum, number_of(id, forward->unsent_number));
+    sum = mix(sum, forward->sending.entries_len - forward->sending.sent);
+    sum = mix(sum, forward->session << 32 | forward->previous);
+    sum = mix(sum, number_of(id, forward->asked));
+    if (forward->session != 0) {
+        sum = mix(sum, number_of(id, forward->session_number));
+    }
+    for (uint32_t i = 0; i < taking->runs_len; i++) {
+        const struct craft_taken_run *run =
+            &taking->runs[(taking->runs_first + i) & (taking->runs_max - 1)];
+
+        sum = mix(sum, (uint64_t)names[run->to] << 32 | run->count);
+        sum = mix(sum, run->session << 32 | run->index);
+        sum = mix(sum, number_of(run->to, run->number));
+    }
+    sum = mix(sum, taking->runs_len);
+    return mix(sum, taking->sessions);
+}
+
 static uint64_t add_standing(uint64_t sum, const craft_node *node,
                              const uint8_t *names)
 {
@@ -355,6 +425,9 @@ static uint64_t facts_but_capacity(const craft_node *node, uint8_t renaming)
     sum = add_persistence(sum, &node->persist, names);
     if (options.fetch) {
         sum = add_fetching(sum, node);
+    }
+    if (options.forward) {
+        sum = add_forward(sum, node, names);
     }
     return add_requests(sum, node);
 }

@@ -100,6 +100,8 @@ static void config_fill(craft_config *config, const struct world *world,
     if (!options.steady) {
         config->flags = 0;
     }
+    config->flags &= ~(uint32_t)CRAFT_CONFIG_FORWARD;
+    config->flags |= options.forward ? CRAFT_CONFIG_FORWARD : 0u;
     config->id = server + 1u;
     config->members_max = SERVERS_MAX;
     config->tokens_max = 8;
@@ -134,6 +136,8 @@ static craft_node *node_new(const struct world *world, uint8_t server)
     } while (again(rv));
     if (rv != 0) {
         explore_break("start: a node can be made");
+    } else {
+        numbers_begin(server + 1u, node->forward.next_number);
     }
     return node;
 }

@@ -56,6 +56,49 @@ void entry_open(craft_entry *entry, craft_index index,
     }
 }
 
+static uint64_t first_number[SERVERS_MAX + 1]; /* of each life, by id */
+
+void numbers_begin(craft_id id, uint64_t number)
+{
+    first_number[id] = number;
+}
+
+uint8_t number_of(craft_id id, uint64_t number)
+{
+    return number == 0 ? 0 : (uint8_t)(number - first_number[id] + 1);
+}
+
+static uint64_t number_open(craft_id id, uint8_t number)
+{
+    return number == 0 ? 0 : first_number[id] + number - 1;
+}
+
+static void forward_of(const craft_message *message, struct letter *letter)
+{
+    const craft_forward *forward = &message->as.forward;
+
+    letter->number[0] = (uint8_t)forward->session;
+    letter->number[1] = number_of(message->from, forward->number);
+    letter->len = (uint8_t)forward->entries_len;
+    for (size_t i = 0; i < forward->entries_len && i < LOG_MAX; i++) {
+        letter->things[i] = thing_of(&forward->entries[i]);
+    }
+}
+
+/* But for the reason, which nothing follows from. */
+static void forward_reply_of(const craft_message *message,
+                             struct letter *letter)
+{
+    const craft_forward_reply *reply = &message->as.forward_reply;
+
+    letter->verdict = (uint8_t)reply->verdict;
+    letter->number[0] = (uint8_t)reply->session;
+    letter->number[1] = number_of(message->to, reply->number);
+    letter->number[2] = (uint8_t)reply->index;
+    letter->number[3] = number_of(message->to, reply->closed);
+    letter->number[4] = (uint8_t)reply->count;
+}
+
 static void append_of(const craft_append *append, struct letter *letter)
 {
     letter->number[0] = (uint8_t)append->prev_index;
@@ -102,6 +145,12 @@ void letter_of(const craft_message *message, struct letter *letter)
         letter->number[3] = (uint8_t)reply->hint_index;
         letter->number[4] = (uint8_t)reply->hint_term;
         break;
+    case CRAFT_MESSAGE_FORWARD:
+        forward_of(message, letter);
+        break;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        forward_reply_of(message, letter);
+        break;
     default:
         explore_break("explore: a kind of message that it does not know");
         break;
@@ -119,6 +168,29 @@ static void append_open(const struct letter *letter, craft_append *append,
     for (uint8_t i = 0; i < letter->len; i++) {
         entry_open(&entries[i], append->prev_index + 1 + i, &letter->things[i]);
     }
+}
+
+static void forward_open(const struct letter *letter, craft_forward *forward,
+                         craft_entry *entries)
+{
+    forward->session = letter->number[0];
+    forward->number = number_open(letter->from, letter->number[1]);
+    forward->entries = letter->len > 0 ? entries : NULL;
+    forward->entries_len = letter->len;
+    for (uint8_t i = 0; i < letter->len; i++) {
+        entry_open(&entries[i], 0, &letter->things[i]);
+    }
+}
+
+static void forward_reply_open(const struct letter *letter,
+                               craft_forward_reply *reply)
+{
+    reply->verdict = letter->verdict;
+    reply->session = letter->number[0];
+    reply->number = number_open(letter->to, letter->number[1]);
+    reply->index = letter->number[2];
+    reply->closed = number_open(letter->to, letter->number[3]);
+    reply->count = letter->number[4];
 }
 
 void letter_open(const struct letter *letter, craft_message *message,
@@ -150,6 +222,12 @@ void letter_open(const struct letter *letter, craft_message *message,
         break;
     case CRAFT_MESSAGE_APPEND:
         append_open(letter, &message->as.append, entries);
+        break;
+    case CRAFT_MESSAGE_FORWARD:
+        forward_open(letter, &message->as.forward, entries);
+        break;
+    case CRAFT_MESSAGE_FORWARD_REPLY:
+        forward_reply_open(letter, &message->as.forward_reply);
         break;
     default:
         reply->rejected = letter->number[0];

@@ -42,9 +42,9 @@ void script_begin(const char *rule)
         fprintf(file, " entry-bytes=%u message-bytes=%u", entry,
                 entry + CRAFT_ENTRY_OVERHEAD);
     }
-    fprintf(file, "%s%s%s\nonly-invariants\nquiet\n",
+    fprintf(file, "%s%s%s%s\nonly-invariants\nquiet\n",
             options.fetch ? " cache-bytes=0" : "",
-            options.steady ? " stable" : "",
+            options.steady ? " stable" : "", options.forward ? " forward" : "",
             options.founding ? " stalled" : "");
     servers_begin();
 }

@@ -21,6 +21,20 @@ static void add(struct steps *steps, uint8_t kind, uint8_t server,
     steps->len++;
 }
 
+/* What it is offered goes to the leader, whom it may lose. */
+static void follower_steps(const struct world *world, uint8_t place,
+                           struct steps *steps)
+{
+    if (world->budget.proposals > 0) {
+        add(steps, STEP_PROPOSE, place, 0, 0);
+    }
+    for (uint8_t i = 0; world->budget.breaks > 0 && i < options.servers; i++) {
+        if (i != place) {
+            add(steps, STEP_BREAK, place, (uint8_t)(i + 1), 0);
+        }
+    }
+}
+
 /* --------------------------------------------------------------- the steps */
 
 static void role_steps(const struct world *world, uint8_t place,
@@ -38,6 +52,9 @@ static void role_steps(const struct world *world, uint8_t place,
         }
         if (image->awaits_tick) {
             add(steps, STEP_TICK, place, 0, 0);
+        }
+        if (options.forward) {
+            follower_steps(world, place, steps);
         }
         return;
     }
