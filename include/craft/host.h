@@ -103,6 +103,19 @@ typedef struct craft_host_options {
     craft_index applied_index; /* where a durable state machine stands [0:
                                   it starts empty] */
 
+    /* With `save` and `load` of the machine: snapshots. */
+    size_t snapshot_log_bytes;  /* taken when so much was applied since the
+                                    last one, with overhead [0: never by
+                                    itself: craft_host_snapshot()] */
+    size_t snapshot_keep_bytes; /* of the log before it, kept for servers that
+                                    are a little behind [4 MiB] */
+    size_t snapshot_sync_bytes; /* of a state written between two syncs of its
+                                    file [4 MiB] */
+    uint32_t snapshot_inline;   /* 1: `save` is called on the loop thread, and
+                                    everything waits for it, instead of in a
+                                    forked child [0] */
+    uint32_t snapshot_reserved;
+
     /* One line without newline, borrowed for this call; on the loop thread.
      * NULL: silent. */
     void (*log)(void *log_ctx, int level, const char *text);
@@ -113,6 +126,9 @@ typedef struct craft_host_options {
     size_t error_size;
 } craft_host_options;
 
+typedef struct craft_host_sink craft_host_sink;     /* opaque: `save` */
+typedef struct craft_host_source craft_host_source; /* opaque: `load` */
+
 /* The application. Each is called on the loop thread. */
 typedef struct craft_host_machine {
     uint32_t struct_size;
@@ -120,8 +136,8 @@ typedef struct craft_host_machine {
 
     /*
      * Required. Committed commands, in log order, each once per life of the
-     * host. They are applied when this returns. entries: borrowed for this
-     * call.
+     * host, but for those that a loaded state contains. They are applied when
+     * this returns. entries: borrowed for this call.
      */
     void (*apply)(void *user, const craft_entry *entries, size_t entries_len);
 
@@ -160,6 +176,41 @@ typedef struct craft_host_machine {
      * has ended: see craft_host_busy().
      */
     void (*stopping)(void *user);
+
+    /*
+     * Optional, with `load`: without them the host takes no snapshots and is
+     * sent none. Write the state as it is now, with craft_host_sink_write().
+     *
+     * Called in a forked child, where memory is as it was when all that was
+     * applied by then had been applied. No other thread is there, and a lock
+     * that one held stays locked: touch the state and the sink, allocate
+     * nothing, call nothing that may lock. What is written to memory there is
+     * lost. With snapshot_inline: on the loop thread.
+     *
+     * Returns 0; others: it failed, the snapshot is dropped.
+     */
+    int (*save)(void *user, craft_host_sink *sink);
+
+    /*
+     * Optional, with `save`. Become the state that craft_host_source_read()
+     * gives, which some server's `save` wrote, in place of whatever the state
+     * is: in craft_host_open(), unless applied_index is that far, and when a
+     * leader has sent a snapshot. Its bytes were checked. Nothing of the log
+     * up to snapshot->index will be applied: whose commands are open cannot
+     * know what became of them. snapshot: borrowed for this call.
+     *
+     * Returns 0; others: the host cannot be opened, or halts.
+     */
+    int (*load)(void *user, const craft_snapshot *snapshot,
+                craft_host_source *source);
+
+    /*
+     * Optional. A snapshot that this server took has ended: error 0: it is
+     * durable, and the log begins behind it, or a little before. Others: the
+     * state could not be written, or a newer snapshot came in between
+     * (CRAFT_ERR_INVALID), or the host stops (CRAFT_ERR_STOPPED).
+     */
+    void (*saved)(void *user, craft_index index, int error);
 } craft_host_machine;
 
 /* ------------------------------------------------------------------- life */
@@ -337,6 +388,43 @@ CRAFT_API int craft_host_call_threadsafe(craft_host *host,
                                          void (*function)(void *ctx),
                                          void *ctx);
 
+/* -------------------------------------------------------------- snapshots */
+
+/**
+ * Take a snapshot of the state as it is now. Its end is told by `saved`.
+ *
+ * @return 0: begun, or
+ *   CRAFT_ERR_INVALID      nothing was applied since the last one
+ *   CRAFT_ERR_STATE        the machine has no `save`, no configuration is
+ *                          known, or the host does not run
+ *   CRAFT_ERR_BUSY         one is being taken, or an apply is under way
+ *   CRAFT_ERR_NOMEM
+ *   CRAFT_HOST_ERR_STORAGE its file cannot be made
+ *   CRAFT_HOST_ERR_SYSTEM  no child could be forked
+ * Loop thread, not within `apply`. Cost: a fork. Since 0.1.
+ */
+CRAFT_API int craft_host_snapshot(craft_host *host);
+
+/**
+ * Write the next bytes of the state. Buffered. Within `save`.
+ *
+ * @return 0, or CRAFT_HOST_ERR_STORAGE, now and from now on. Since 0.1.
+ */
+CRAFT_API int craft_host_sink_write(craft_host_sink *sink, const void *data,
+                                    size_t data_len);
+
+/**
+ * Read the next bytes of the state, exactly so many. Within `load`.
+ *
+ * @return 0, or CRAFT_HOST_ERR_STORAGE: a file cannot be read, or there are
+ *         not so many. Since 0.1.
+ */
+CRAFT_API int craft_host_source_read(craft_host_source *source, void *data,
+                                     size_t data_len);
+
+/** How many bytes of the state are left to be read. Since 0.1. */
+CRAFT_API uint64_t craft_host_source_left(const craft_host_source *source);
+
 /* ------------------------------------------------------ the loop's services */
 
 enum craft_host_io {
@@ -449,8 +537,11 @@ typedef struct craft_host_counters {
     uint64_t writes; /* system calls that sent them */
     uint64_t received;
     uint64_t received_bytes;
-    uint64_t refused; /* handshakes refused by this server */
-    uint64_t broken;  /* connections closed for bad bytes */
+    uint64_t refused;             /* handshakes refused by this server */
+    uint64_t broken;              /* connections closed for bad bytes */
+    uint64_t snapshots;           /* taken by this server */
+    uint64_t snapshots_failed;    /* begun, and dropped */
+    uint64_t snapshots_installed; /* that other servers sent */
 } craft_host_counters;
 
 /** @return 0, or CRAFT_ERR_INVALID. Since 0.1. */

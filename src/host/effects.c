@@ -20,6 +20,7 @@ static void on_persist(void *ctx, const craft_persist *persist)
 {
     struct craft_host *host = ctx;
 
+    craft_host_saving_record(host, persist);
     craft_disk_add(host->disk, persist);
 }
 
@@ -30,6 +31,7 @@ static void on_apply(void *ctx, const craft_entry *entries, size_t entries_len)
     int rv;
 
     host->machine.apply(host->user, entries, entries_len);
+    craft_host_saving_applied(host, entries, entries_len);
     rv = craft_applied(host->node, last, CRAFT_ENDING_OK);
     CRAFT_ASSERT(rv == 0 || rv <= CRAFT_ERR_STOPPED);
 }
@@ -235,7 +237,7 @@ static void on_event(void *ctx, const craft_event *event)
     }
 }
 
-void craft_host_hooks(craft_hooks *hooks)
+void craft_host_hooks(struct craft_host *host, craft_hooks *hooks)
 {
     memset(hooks, 0, sizeof *hooks);
     hooks->struct_size = sizeof *hooks;
@@ -245,6 +247,7 @@ void craft_host_hooks(craft_hooks *hooks)
     hooks->fetch = on_fetch;
     hooks->done = on_done;
     hooks->event = on_event;
+    craft_host_snapshot_hooks(host, hooks);
 }
 
 /* ------------------------------------------------------ endings of writes */
@@ -268,6 +271,7 @@ int craft_host_take_news(struct craft_host *host)
         return 0;
     }
     if (news.durable != 0) {
+        craft_host_saving_durable(host, news.durable);
         (void)craft_persisted(host->node, news.durable, CRAFT_ENDING_OK);
     }
     if (news.failed != 0) {
@@ -275,6 +279,7 @@ int craft_host_take_news(struct craft_host *host)
             host->is_halted = 1;
             tell_failure(host);
         }
+        craft_host_saving_voided(host, news.failed);
         (void)craft_persisted(host->node, news.failed, news.ending);
     }
     return 1;

@@ -179,8 +179,11 @@ static int start(struct craft_host *host)
 {
     int rv = craft_disk_start(host->disk);
 
+    if (rv == 0 && host->saving.is_on) {
+        rv = craft_carrier_start(host->saving.carrier);
+    }
     if (rv != 0) {
-        return craft_host_fail(host, rv, "cannot start the log's threads");
+        return craft_host_fail(host, rv, "cannot start the disk's threads");
     }
     host->phase = CRAFT_HOST_RUNNING;
     host->ticked_ns = craft_loop_clock();
@@ -248,6 +251,7 @@ static void close_disk(struct craft_host *host)
 static int end(struct craft_host *host)
 {
     craft_links_stop(host->links);
+    craft_host_saving_end(host, CRAFT_ERR_STOPPED);
     (void)craft_node_stop(host->node);
     empty_inbox(host);
     linger(host);
@@ -313,6 +317,7 @@ static void handle_all(struct craft_host *host)
     craft_loop_dispatch(host->loop);
     craft_links_tick(host->links);
     (void)craft_host_take_news(host);
+    craft_host_take_carried(host);
     drain_inbox(host);
     tell_time(host);
     tick(host);
@@ -347,6 +352,7 @@ int craft_host_turn(craft_host *host, int timeout_ms)
         host->counters.turns++;
         handle_all(host);
         finish_delivery(host);
+        craft_host_saving_turn(host);
     }
     if (rv != 0 || host->is_halted ||
         (host->stop_seen > 0 && craft_host_has_left(host))) {
@@ -379,6 +385,8 @@ void craft_host_close(craft_host *host)
     craft_host_end_signals(host);
     craft_links_free(host->links);
     /* The threads read what the node lent: they end before it. */
+    craft_host_saving_end(host, 0);
+    craft_carrier_free(host->saving.carrier);
     (void)craft_disk_close(host->disk);
     craft_node_free(host->node);
     if (host->has_inbox) {

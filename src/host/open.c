@@ -17,7 +17,8 @@
 #define GREET_MS 2000u
 #define PATH_MS_MIN 500u
 #define STALL_MS_MIN 2000u
-#define PATH_BYTES 4096
+#define PATH_BYTES CRAFT_HOST_PATH_BYTES
+#define MIB ((size_t)1024 * 1024)
 #define DRIFT_PPM_MAX 500000u
 
 /* ---------------------------------------------------------------- options */
@@ -35,6 +36,8 @@ void craft_host_options_init(craft_host_options *options, size_t struct_size)
     defaults.link_bytes_max = (size_t)8 * 1024 * 1024;
     defaults.queue_bytes_max = (size_t)4 * 1024 * 1024;
     defaults.accepted_max = 64;
+    defaults.snapshot_keep_bytes = 4 * MIB;
+    defaults.snapshot_sync_bytes = 4 * MIB;
     memset(options, 0, struct_size);
     memcpy(options, &defaults, size);
 }
@@ -77,6 +80,9 @@ static const char *find_mistake(const craft_host_options *options)
     if ((options->flags & ~(uint32_t)CRAFT_HOST_JOIN) != 0) {
         return "unknown flags";
     }
+    if (options->snapshot_sync_bytes == 0) {
+        return "snapshot_sync_bytes may not be 0";
+    }
     if (find_server(options, options->id) == NULL) {
         if ((options->flags & CRAFT_HOST_JOIN) == 0) {
             return "the cluster list does not name this server";
@@ -95,6 +101,10 @@ static int check_options(struct craft_host *host,
     struct craft_address_parts parts;
     const char *mistake = find_mistake(options);
 
+    if (mistake == NULL &&
+        (host->machine.save == NULL) != (host->machine.load == NULL)) {
+        mistake = "a machine that has `save` has `load`, too";
+    }
     if (mistake != NULL) {
         return craft_host_fail(host, CRAFT_ERR_INVALID, "%s", mistake);
     }
@@ -362,6 +372,34 @@ static int open_disk(struct craft_host *host, const craft_host_options *options)
     return 0;
 }
 
+static int make_saving(struct craft_host *host,
+                       const craft_host_options *options)
+{
+    struct craft_saving *saving = &host->saving;
+
+    saving->file.handle = -1;
+    if (host->machine.save == NULL) {
+        return 0;
+    }
+    (void)snprintf(saving->directory, sizeof saving->directory, "%s/snapshots",
+                   options->data_dir);
+    saving->files.files = options->wal_files != NULL ? options->wal_files
+                                                     : craft_wal_files_posix();
+    saving->files.files_ctx = options->wal_files_ctx;
+    saving->files.directory = saving->directory;
+    saving->files.parent = options->data_dir;
+    saving->files.group = host->group;
+    saving->files.sync_bytes = options->snapshot_sync_bytes;
+    saving->is_inline = options->snapshot_inline != 0;
+    saving->log_bytes_max = options->snapshot_log_bytes;
+    saving->keep_bytes = options->snapshot_keep_bytes;
+    saving->is_on = 1;
+    if (craft_carrier_new(&saving->files, &host->wake, &saving->carrier) != 0) {
+        return craft_host_fail(host, CRAFT_ERR_NOMEM, "out of memory");
+    }
+    return 0;
+}
+
 /* ---------------------------------------------------------------- recovery */
 
 static void lease_options(craft_config *config,
@@ -400,7 +438,7 @@ static int make_node(struct craft_host *host, const craft_host_options *options)
     config.heartbeat_ticks = options->heartbeat_ticks;
     lease_options(&config, options);
     host->has_leases = (config.flags & CRAFT_CONFIG_LEASE) != 0;
-    craft_host_hooks(&hooks);
+    craft_host_hooks(host, &hooks);
     rv = craft_node_new(&config, &hooks, host, &host->node);
     if (rv != 0) {
         return craft_host_fail(host, rv, "the node's limits: %s",
@@ -501,17 +539,24 @@ static int restore_entries(struct craft_host *host)
 static int recover(struct craft_host *host, const craft_host_options *options)
 {
     craft_restore restore;
+    int found;
     int rv;
 
     memset(&restore, 0, sizeof restore);
     restore.struct_size = sizeof restore;
-    rv = craft_wal_read_state(craft_disk_wal(host->disk), &restore);
-    if (rv == 0) {
-        return bootstrap(host, options);
+    found = craft_wal_read_state(craft_disk_wal(host->disk), &restore);
+    if (found < 0) {
+        return craft_host_fail(host, translate(found),
+                               "cannot read the log: %s",
+                               craft_wal_strerror(found));
     }
-    if (rv < 0) {
-        return craft_host_fail(host, translate(rv), "cannot read the log: %s",
-                               craft_wal_strerror(rv));
+    rv = craft_host_load(host, restore.snapshot, options->applied_index);
+    host->saving.files.parent = NULL; /* borrowed for the opening */
+    if (rv != 0) {
+        return rv;
+    }
+    if (found == 0) {
+        return bootstrap(host, options);
     }
     restore.applied_index = options->applied_index;
     rv = craft_node_restore(host->node, &restore);
@@ -564,6 +609,9 @@ static int build(struct craft_host *host, const craft_host_options *options)
     }
     if (rv == 0) {
         rv = open_disk(host, options);
+    }
+    if (rv == 0) {
+        rv = make_saving(host, options);
     }
     if (rv == 0) {
         rv = make_node(host, options);

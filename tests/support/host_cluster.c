@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ftw.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,64 @@ static void on_log(void *ctx, int level, const char *text)
     }
 }
 
+/* The state: all commands that were applied, and how many. */
+static int on_save(void *user, craft_host_sink *sink)
+{
+    const struct fleet_server *server = user;
+    const uint64_t count = server->applied;
+
+    if (server->save == FLEET_SAVE_FAILS) {
+        return 1;
+    }
+    if (server->save == FLEET_SAVE_DIES) {
+        (void)raise(SIGKILL);
+    }
+    while (server->save == FLEET_SAVE_HANGS) {
+        (void)pause();
+    }
+    if (craft_host_sink_write(sink, &count, sizeof count) != 0) {
+        return 1;
+    }
+    return craft_host_sink_write(sink, server->cluster->history,
+                                 server->applied * sizeof count);
+}
+
+static int on_load(void *user, const craft_snapshot *snapshot,
+                   craft_host_source *source)
+{
+    struct fleet_server *server = user;
+    struct fleet *cluster = server->cluster;
+    uint64_t count = 0;
+    uint64_t number = 0;
+
+    assert_int_equal(craft_host_source_read(source, &count, sizeof count), 0);
+    assert_true(count <= cluster->history_len && count <= snapshot->index);
+    assert_true(craft_host_source_left(source) == count * sizeof number);
+    for (uint64_t i = 0; i < count; i++) {
+        assert_int_equal(craft_host_source_read(source, &number, sizeof number),
+                         0);
+        assert_true(number == cluster->history[i]);
+    }
+    assert_int_equal(craft_host_source_read(source, &number, 1),
+                     CRAFT_HOST_ERR_STORAGE);
+    assert_true(server->applied <= count);
+    server->applied = (size_t)count;
+    server->loads++;
+    return 0;
+}
+
+static void on_saved(void *user, craft_index index, int error)
+{
+    struct fleet_server *server = user;
+
+    assert_true(index > 0);
+    if (error == 0) {
+        server->saved++;
+    } else {
+        server->saved_error = error;
+    }
+}
+
 static const craft_host_machine machine = {
     .struct_size = sizeof machine,
     .apply = on_apply,
@@ -143,6 +202,9 @@ static const craft_host_machine machine = {
     .link = on_link,
     .turn = on_turn,
     .stopping = on_stopping,
+    .save = on_save,
+    .load = on_load,
+    .saved = on_saved,
 };
 
 /* -------------------------------------------------------------------- life */
@@ -198,6 +260,7 @@ int fleet_try_open(struct fleet *cluster, size_t at)
 {
     struct fleet_server *server = &cluster->servers[at];
     craft_host_options options = cluster->options;
+    craft_host_machine own = machine;
 
     assert_null(server->host);
     options.id = server->id;
@@ -214,7 +277,14 @@ int fleet_try_open(struct fleet *cluster, size_t at)
     server->applied = 0;
     server->links_up = 0;
     server->storage_ending = -1;
-    return craft_host_open(&options, &machine, server, &server->host);
+    server->saved = 0;
+    server->saved_error = 0;
+    server->loads = 0;
+    if (cluster->has_no_states) {
+        own.save = NULL;
+        own.load = NULL;
+    }
+    return craft_host_open(&options, &own, server, &server->host);
 }
 
 void fleet_open(struct fleet *cluster, size_t at)

@@ -21,6 +21,13 @@
 #define CLUSTER_SERVERS_MAX 3
 #define CLUSTER_HISTORY_MAX 100000
 
+enum fleet_save {
+    FLEET_SAVE_WELL = 0,
+    FLEET_SAVE_FAILS,
+    FLEET_SAVE_DIES, /* the child is killed */
+    FLEET_SAVE_HANGS /* it never ends */
+};
+
 struct fleet_server {
     struct fleet *cluster;
     craft_id id;
@@ -46,9 +53,15 @@ struct fleet_server {
     int links_up;
     int links_broke;
     int storage_ending; /* of the last storage event; -1: none */
+
+    enum fleet_save save; /* what `save` does */
+    size_t saved;         /* snapshots that have ended well, in this life */
+    int saved_error;      /* of the last one that has not */
+    size_t loads;         /* states loaded in this life */
 };
 
 struct fleet {
+    int has_no_states; /* machines opened from now on cannot save and load */
     size_t servers_len;
     struct fleet_server servers[CLUSTER_SERVERS_MAX];
     craft_host_server list[CLUSTER_SERVERS_MAX];
