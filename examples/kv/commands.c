@@ -463,6 +463,12 @@ static void answer_raft(struct kv_client *client, const struct args *args,
         answer_explain(client, args, reply);
         return;
     }
+    if (is_word(args->at[1], "snapshot")) {
+        if (has_arity(args, 2, "raft|snapshot", reply)) {
+            kv_raft_snapshot(client, client->pipeline.tail - 1, reply);
+        }
+        return;
+    }
     if (!is_word(args->at[1], "transfer")) {
         unknown_subcommand(args, "RAFT", reply);
         return;

@@ -70,6 +70,18 @@ static void stats_section(struct kv_server *server, struct kv_buffer *text)
     line(text, "link_broken:%" PRIu64, counters.broken);
 }
 
+static const char *progress_name(uint32_t progress)
+{
+    switch (progress) {
+    case CRAFT_PROGRESS_REPLICATE:
+        return "replicate";
+    case CRAFT_PROGRESS_SNAPSHOT:
+        return "snapshot";
+    default:
+        return "probe";
+    }
+}
+
 /* What is known of a peer; progress only where it is followed: on a leader. */
 static void peer_line(struct kv_server *server, const craft_status *status,
                       uint32_t position, struct kv_buffer *text)
@@ -93,8 +105,7 @@ static void peer_line(struct kv_server *server, const craft_status *status,
          ",next=%" PRIu64 ",inflight=%" PRIu32 ",inflight_bytes=%zu"
          ",silent_ticks=%" PRIu32 ",priority=%" PRIu32,
          peer.id, peer.role == CRAFT_MEMBER_VOTER ? "voter" : "learner",
-         link.up ? "up" : "down",
-         peer.progress == CRAFT_PROGRESS_REPLICATE ? "replicate" : "probe",
+         link.up ? "up" : "down", progress_name(peer.progress),
          peer.match_index, peer.next_index, peer.inflight, peer.inflight_bytes,
          peer.silent_ticks, peer.priority);
 }
@@ -104,8 +115,10 @@ static void raft_section(struct kv_server *server, struct kv_buffer *text)
     static const char *const roles[] = {"follower", "candidate", "leader",
                                         "pre_candidate"};
     craft_status status = {.struct_size = sizeof status};
+    craft_host_counters counters = {.struct_size = sizeof counters};
 
     (void)craft_node_status(craft_host_node(server->host), &status);
+    (void)craft_host_count(server->host, &counters);
     line(text, "raft_id:%" PRIu64, server->options->id);
     line(text, "raft_role:%s", status.role < 4 ? roles[status.role] : "?");
     line(text, "raft_priority:%" PRIu32, server->options->priority);
@@ -118,6 +131,14 @@ static void raft_section(struct kv_server *server, struct kv_buffer *text)
     line(text, "raft_commit_index:%" PRIu64, status.commit_index);
     line(text, "raft_applied_index:%" PRIu64, status.applied_index);
     line(text, "raft_digest:%016" PRIx64, kv_store_digest(&server->store));
+    line(text, "raft_base_index:%" PRIu64, status.base_index);
+    line(text, "raft_snapshot_index:%" PRIu64, status.snapshot_index);
+    line(text, "raft_snapshots_taken:%" PRIu64, counters.snapshots);
+    line(text, "raft_snapshots_failed:%" PRIu64, counters.snapshots_failed);
+    line(text, "raft_snapshots_installed:%" PRIu64,
+         counters.snapshots_installed);
+    line(text, "raft_snapshot_sent:%" PRIu64, status.sending_index);
+    line(text, "raft_snapshot_arriving:%" PRIu64, status.receiving_index);
     line(text, "raft_log_bytes:%zu", status.log_bytes);
     line(text, "raft_uncommitted_bytes:%zu", status.uncommitted_bytes);
     line(text, "raft_tokens_open:%" PRIu32, status.tokens_open);

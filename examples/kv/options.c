@@ -33,6 +33,12 @@ static const char usage[] =
     "default\n"
     "                       with up to two processors]\n"
     "  --wal-thread         write it on a thread of its own [with more]\n"
+    "  --snapshot-kib N     of the log, applied since the last snapshot, "
+    "until\n"
+    "                       the next [65536]\n"
+    "  --keep-kib N         of the log before it, for servers a little behind\n"
+    "                       [4096]\n"
+    "  --segment-kib N      of one file of the log, a multiple of 4 [65536]\n"
     "  --lease-reads        a leader answers reads by the clock, without a\n"
     "                       round of messages; on every server of the group\n"
     "  --clock-drift-ppm N  how far these clocks may be off, at most [1000]\n"
@@ -60,6 +66,9 @@ enum option_code {
     OPTION_CLIENTS,
     OPTION_INLINE,
     OPTION_THREAD,
+    OPTION_SNAPSHOT,
+    OPTION_KEEP,
+    OPTION_SEGMENT,
     OPTION_LEASES,
     OPTION_DRIFT,
     OPTION_VERBOSE,
@@ -80,6 +89,9 @@ static const struct option long_options[] = {
     {"max-clients", required_argument, NULL, OPTION_CLIENTS},
     {"wal-inline", no_argument, NULL, OPTION_INLINE},
     {"wal-thread", no_argument, NULL, OPTION_THREAD},
+    {"snapshot-kib", required_argument, NULL, OPTION_SNAPSHOT},
+    {"keep-kib", required_argument, NULL, OPTION_KEEP},
+    {"segment-kib", required_argument, NULL, OPTION_SEGMENT},
     {"lease-reads", no_argument, NULL, OPTION_LEASES},
     {"clock-drift-ppm", required_argument, NULL, OPTION_DRIFT},
     {"verbose", no_argument, NULL, OPTION_VERBOSE},
@@ -182,6 +194,16 @@ static int parse_cluster(struct kv_options *options, const char *text)
     }
 }
 
+/* KiB on the command line, bytes in the options. */
+static int parse_kib(const char *name, const char *text, uint32_t *bytes)
+{
+    if (parse_u32(name, text, bytes) != KV_OPTIONS_RUN) {
+        return KV_OPTIONS_WRONG;
+    }
+    *bytes *= 1024;
+    return KV_OPTIONS_RUN;
+}
+
 static int parse_option(struct kv_options *options, int option,
                         const char *text)
 {
@@ -224,6 +246,17 @@ static int parse_option(struct kv_options *options, int option,
     case OPTION_THREAD:
         options->wal_inline = option == OPTION_INLINE;
         return KV_OPTIONS_RUN;
+    case OPTION_SNAPSHOT:
+        return parse_kib("snapshot-kib", text, &options->snapshot_bytes);
+    case OPTION_KEEP:
+        return parse_kib("keep-kib", text, &options->keep_bytes);
+    case OPTION_SEGMENT:
+        if (parse_kib("segment-kib", text, &options->segment_bytes) != 0) {
+            return KV_OPTIONS_WRONG;
+        }
+        return options->segment_bytes % 4096 == 0
+                   ? KV_OPTIONS_RUN
+                   : wrong("--segment-kib is no multiple of 4", text);
     case OPTION_LEASES:
         options->has_leases = 1;
         return KV_OPTIONS_RUN;
@@ -287,6 +320,9 @@ int kv_options_parse(struct kv_options *options, int argc, char **argv)
     options->timeout_ms = 5000;
     options->wal_inline = sysconf(_SC_NPROCESSORS_ONLN) <= INLINE_PROCESSORS;
     options->clients_max = 1000;
+    options->segment_bytes = 64 * 1024 * 1024;
+    options->snapshot_bytes = 64 * 1024 * 1024;
+    options->keep_bytes = 4 * 1024 * 1024;
     options->clock_drift_ppm = 1000;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {

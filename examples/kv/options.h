@@ -25,7 +25,10 @@ struct kv_options {
     uint32_t timeout_ms;
     uint32_t clients_max;
     uint32_t wal_inline;
-    uint32_t has_leases; /* reads by the clock */
+    uint32_t segment_bytes;  /* of the log's files */
+    uint32_t snapshot_bytes; /* of the log, until a snapshot */
+    uint32_t keep_bytes;     /* of the log before one */
+    uint32_t has_leases;     /* reads by the clock */
     uint32_t clock_drift_ppm;
     uint32_t is_passive; /* it never campaigns by itself */
     uint32_t is_verbose;

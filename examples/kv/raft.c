@@ -95,6 +95,63 @@ void kv_raft_transferred(struct kv_server *server, int result)
     }
 }
 
+/* --------------------------------------------------------------- snapshot */
+
+static const char *why_no_snapshot(int error)
+{
+    switch (error) {
+    case CRAFT_ERR_INVALID:
+        return "ERR nothing was applied since the last snapshot";
+    case CRAFT_ERR_BUSY:
+        return "ERR a snapshot is being taken already";
+    case CRAFT_ERR_STATE:
+        return "ERR this server is of no group yet";
+    case CRAFT_ERR_STOPPED:
+        return "ERR the server is stopping";
+    case CRAFT_HOST_ERR_SYSTEM:
+        return "ERR no process can be forked";
+    default:
+        return "ERR the snapshot could not be written: see the server's log";
+    }
+}
+
+void kv_raft_snapshot(struct kv_client *client, uint64_t serial,
+                      struct kv_buffer *reply)
+{
+    struct kv_server *server = client->server;
+    int rv = craft_host_snapshot(server->host);
+
+    if (rv != 0) {
+        kv_reply_error(reply, why_no_snapshot(rv));
+        return;
+    }
+    server->snapshot = kv_replica_token(client, serial);
+    kv_pipeline_asked(&client->pipeline, serial);
+}
+
+void kv_raft_saved(struct kv_server *server, int error)
+{
+    uint64_t serial;
+    struct kv_client *client =
+        kv_replica_find(server, server->snapshot, KV_REQUEST_ASKED, &serial);
+
+    server->snapshot = UINT64_MAX;
+    if (client == NULL) {
+        return;
+    }
+    if (error != 0) {
+        kv_client_fail(client, serial,
+                       error == CRAFT_ERR_INVALID
+                           ? "ERR a newer snapshot came in between"
+                           : why_no_snapshot(error));
+        return;
+    }
+    kv_reply_simple(kv_pipeline_reply(&client->pipeline, serial, &client->out),
+                    "OK");
+    kv_pipeline_answered(&client->pipeline, serial, &client->out);
+    kv_client_note(client);
+}
+
 /* ---------------------------------------------------------------- explain */
 
 struct explain {

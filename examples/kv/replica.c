@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "image.h"
 #include "op.h"
 
 /*
@@ -128,8 +129,8 @@ static void refused(struct kv_client *client, uint64_t serial)
  * ended, or that would end later, and be taken for the second one's end.
  *
  * This rests on every entry passing through apply. A state that is installed
- * as a whole may contain a command without showing it: what is open then has
- * to be answered as unknown before its term is learned.
+ * as a whole may contain a command without showing it: what is open then is
+ * answered as unknown before its term is learned, see on_load().
  */
 static void settle_lost(struct kv_client *client)
 {
@@ -244,6 +245,54 @@ void kv_replica_stopped(struct kv_server *server)
             fail_overdue(server->clients[i], UINT64_MAX - 1, &reasons);
         }
     }
+}
+
+/* -------------------------------------------------------------- snapshots */
+
+static int on_save(void *user, craft_host_sink *sink)
+{
+    const struct kv_server *server = user;
+
+    return kv_image_save(&server->store, sink);
+}
+
+/* What is open may be in the state that came: nobody can tell. */
+static void fail_open(struct kv_server *server)
+{
+    static const struct reasons reasons = {
+        "TIMEOUT a snapshot took the place of the log: the command was not "
+        "applied",
+        "TIMEOUT a snapshot took the place of the log: the command may or may "
+        "not have been applied",
+        "TIMEOUT a snapshot took the place of the log: nothing was read",
+    };
+
+    for (uint32_t i = 0; i < server->clients_max; i++) {
+        struct kv_client *client = server->clients[i];
+
+        if (client != NULL && client->pipeline.open > 0) {
+            fail_overdue(client, UINT64_MAX - 1, &reasons);
+        }
+    }
+}
+
+static int on_load(void *user, const craft_snapshot *snapshot,
+                   craft_host_source *source)
+{
+    struct kv_server *server = user;
+
+    fail_open(server);
+    if (kv_image_load(&server->store, source) != 0) {
+        return -1;
+    }
+    learn_applied_term(server, snapshot->term);
+    return 0;
+}
+
+static void on_saved(void *user, craft_index index, int error)
+{
+    (void)index;
+    kv_raft_saved(user, error);
 }
 
 /* ---------------------------------------------------------- out of the log */
@@ -364,4 +413,7 @@ void kv_replica_machine(craft_host_machine *machine)
     machine->apply = on_apply;
     machine->done = on_done;
     machine->event = on_event;
+    machine->save = on_save;
+    machine->load = on_load;
+    machine->saved = on_saved;
 }

@@ -251,6 +251,9 @@ static int open_host(struct kv_server *server)
     host.election_ticks = options->election_ticks;
     host.heartbeat_ticks = options->heartbeat_ticks;
     host.wal_inline = options->wal_inline;
+    host.wal_segment_bytes = options->segment_bytes;
+    host.snapshot_log_bytes = options->snapshot_bytes;
+    host.snapshot_keep_bytes = options->keep_bytes;
     host.clock_drift_ppm = options->has_leases ? options->clock_drift_ppm : 0;
     host.core = &core;
     host.log = on_log;
@@ -314,6 +317,7 @@ int kv_server_open(struct kv_server *server, const struct kv_options *options)
         return -1;
     }
     server->client_port = port_of(server->listener);
+    server->snapshot = UINT64_MAX;
     make_tables(server);
     if (open_host(server) != 0) {
         return -1;

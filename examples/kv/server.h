@@ -10,6 +10,7 @@
  *     reads      what needs no log: reads, confirmed by the leader
  *     raft       what an operator asks of the group
  *     op, store  what is in the log; the state it makes
+ *     image      that state as bytes, for snapshots
  *
  * A command's way: client.c cuts it out of the input, commands.c encodes it
  * as an operation, pipeline.c keeps it, replica.c proposes it: the node has it
@@ -89,6 +90,7 @@ struct kv_server {
     struct kv_route route;
     struct kv_reads reads;
     uint64_t transfer;         /* the request that waits for its end */
+    uint64_t snapshot;         /* the same */
     struct kv_buffer explains; /* those of the turn: raft.c */
 
     int listener;
@@ -176,6 +178,13 @@ void kv_raft_transfer(struct kv_client *client, uint64_t serial,
                       craft_id target, struct kv_buffer *reply);
 /* How it ended. */
 void kv_raft_transferred(struct kv_server *server, int result);
+
+/* RAFT SNAPSHOT: of this server. Answers the request later, or says in reply
+ * why none is taken. */
+void kv_raft_snapshot(struct kv_client *client, uint64_t serial,
+                      struct kv_buffer *reply);
+/* A snapshot has ended, this one or one by size. */
+void kv_raft_saved(struct kv_server *server, int error);
 
 /* RAFT EXPLAIN: answers when this turn has been delivered, so that nothing is
  * explained by that. Question 0 = all that can be asked of any node. */

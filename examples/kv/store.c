@@ -220,6 +220,24 @@ void kv_store_each(const struct kv_store *store,
     }
 }
 
+void kv_store_each_pair(const struct kv_store *store,
+                        void (*each)(void *ctx, struct kv_slice key,
+                                     struct kv_slice value),
+                        void *ctx)
+{
+    for (size_t i = 0; i <= store->mask; i++) {
+        const struct kv_item *item = store->buckets[i];
+
+        for (; item != NULL; item = item->next) {
+            struct kv_slice key = {item->bytes, item->key_len};
+            struct kv_slice value = {item->bytes + item->key_len,
+                                     item->value_len};
+
+            each(ctx, key, value);
+        }
+    }
+}
+
 uint64_t kv_store_digest(const struct kv_store *store)
 {
     /* The count tells an empty store from one whose hashes cancel out. */

@@ -48,6 +48,12 @@ int kv_store_delete(struct kv_store *store, struct kv_slice key);
 void kv_store_each(const struct kv_store *store,
                    void (*each)(void *ctx, struct kv_slice key), void *ctx);
 
+/* The same with the values. */
+void kv_store_each_pair(const struct kv_store *store,
+                        void (*each)(void *ctx, struct kv_slice key,
+                                     struct kv_slice value),
+                        void *ctx);
+
 uint64_t kv_store_digest(const struct kv_store *store);
 
 #endif
