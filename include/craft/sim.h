@@ -34,6 +34,7 @@ extern "C" {
 #define CRAFT_SIM_SERVERS_MAX 9u
 #define CRAFT_SIM_COMMAND_LEN_MAX 256u
 #define CRAFT_SIM_REPLY_LEN_MAX 256u
+#define CRAFT_SIM_SESSION_LEN 24u /* see craft_sim_options.sessions */
 
 /* ------------------------------------------------------------ state machine */
 
@@ -152,6 +153,12 @@ typedef struct craft_sim_options {
     /* Optional: every step as a line of text, borrowed for this call. */
     void (*trace)(void *ctx, const char *line);
     void *trace_ctx;
+    uint32_t sessions; /* 1: clients repeat a command until they have its reply,
+                          each within a session of craft/session.h, and it must
+                          take effect once; commands and replies may then be
+                          CRAFT_SIM_SESSION_LEN shorter. 0 = they go on to
+                          another */
+    uint32_t reserved; /* 0 */
 } craft_sim_options;
 
 /** The name of profile i, NULL after the last; about_out: what it does, in a

@@ -9,7 +9,8 @@
 #include "base/bytes.h"
 #include "sim/sim.h"
 
-#define BURSTS 120u /* of 1000 requests, how many are of several commands */
+#define BURSTS 120u    /* of 1000 requests, how many are of several commands */
+#define OLD_COPIES 50u /* likewise, of an old command, with sessions */
 #define RETRY_MIN_US 2000u
 #define RETRY_MAX_US 30000u
 
@@ -49,25 +50,17 @@ uint64_t craft_sim_token_of(const uint8_t *data, size_t data_len)
     return data_len >= CRAFT_SIM_NAME_LEN ? craft_load64(data) : UINT64_MAX;
 }
 
-/* What is proposed is the command behind its name. */
-static bool request_draw(struct craft_sim *sim, struct craft_sim_client *client,
-                         uint64_t token, craft_command *command_out)
+/* What is proposed is the command behind its name; the operation gets that copy
+ * of it. */
+static bool request_name(struct craft_sim *sim, uint64_t token,
+                         craft_sim_operation *operation,
+                         craft_command *command_out)
 {
-    const craft_sim_machine *machine = sim->machine;
-    craft_sim_operation *operation = &sim->requests[token - 1].operation;
     uint8_t data[CRAFT_SIM_NAME_LEN + CRAFT_SIM_COMMAND_LEN_MAX];
 
-    memset(operation, 0, sizeof *operation);
-    sim->commands++;
-    operation->command_len = machine->draw(
-        machine->ctx, &client->commands, sim->commands,
-        data + CRAFT_SIM_NAME_LEN, CRAFT_SIM_COMMAND_LEN_MAX, &operation->key);
-    if (operation->command_len > CRAFT_SIM_COMMAND_LEN_MAX) {
-        craft_judge_convict(sim->judge, "machine: a command of %zu bytes",
-                            operation->command_len);
-        return false;
-    }
     craft_store64(data, token);
+    memcpy(data + CRAFT_SIM_NAME_LEN, operation->command,
+           operation->command_len);
     command_out->data_len = CRAFT_SIM_NAME_LEN + operation->command_len;
     command_out->data =
         craft_sim_arena_copy(&sim->arena, data, command_out->data_len);
@@ -77,6 +70,32 @@ static bool request_draw(struct craft_sim *sim, struct craft_sim_client *client,
     }
     operation->command = command_out->data + CRAFT_SIM_NAME_LEN;
     return true;
+}
+
+static bool request_draw(struct craft_sim *sim, struct craft_sim_client *client,
+                         uint64_t token, craft_command *command_out)
+{
+    const craft_sim_machine *machine = sim->bare;
+    craft_sim_operation *operation = &sim->requests[token - 1].operation;
+    uint8_t command[CRAFT_SIM_COMMAND_LEN_MAX];
+    size_t head = sim->sessions ? CRAFT_SIM_SESSION_HEAD : 0;
+
+    memset(operation, 0, sizeof *operation);
+    sim->commands++;
+    operation->command_len =
+        head + machine->draw(machine->ctx, &client->commands, sim->commands,
+                             command + head, CRAFT_SIM_COMMAND_LEN_MAX - head,
+                             &operation->key);
+    if (sim->sessions) {
+        craft_sim_sessions_head(client, command);
+    }
+    if (operation->command_len > CRAFT_SIM_COMMAND_LEN_MAX) {
+        craft_judge_convict(sim->judge, "machine: a command of %zu bytes",
+                            operation->command_len);
+        return false;
+    }
+    operation->command = command;
+    return request_name(sim, token, operation, command_out);
 }
 
 /* Room for those of one request, behind the accepted ones: they become real
@@ -111,6 +130,13 @@ void craft_sim_client_accepted(struct craft_sim_server *server,
         request->index = leads ? status.last_index - (commands_len - 1 - i) : 0;
         request->floor = sim->answered_index;
         request->state = state;
+        if (!client->repeats) {
+            request->first = sim->requests_len;
+            if (sim->sessions && state == CRAFT_SIM_OPERATION_OPEN) {
+                client->pending[client->pending_len] = sim->requests_len;
+                client->pending_len++;
+            }
+        }
         request->client = client->position;
         request->server = server->position;
         request->life = server->life;
@@ -122,15 +148,16 @@ void craft_sim_client_accepted(struct craft_sim_server *server,
 static void tell_request(struct craft_sim *sim, uint32_t server,
                          const craft_sim_operation *operation)
 {
-    const craft_sim_machine *machine = sim->machine;
+    const craft_sim_machine *machine = sim->bare;
+    size_t head = sim->sessions ? CRAFT_SIM_SESSION_HEAD : 0;
     char text[160] = "a command";
 
     if (sim->trace == NULL) {
         return;
     }
     if (machine->describe != NULL) {
-        (void)machine->describe(machine->ctx, operation->command,
-                                operation->command_len, NULL, 0, text,
+        (void)machine->describe(machine->ctx, operation->command + head,
+                                operation->command_len - head, NULL, 0, text,
                                 sizeof text);
     }
     craft_sim_tell(sim, server, "client %u: %s", sim->asking, text);
@@ -171,7 +198,9 @@ static int client_propose(struct craft_sim *sim,
 {
     struct craft_sim_server *server = server_draw(sim, client);
     craft_command commands[CRAFT_SIM_BURST_MAX];
+    size_t first = sim->requests_len;
     size_t len = 1;
+    int rv;
 
     if (craft_sim_chance(&client->random, BURSTS)) {
         len = craft_sim_between(&client->random, 2, CRAFT_SIM_BURST_MAX);
@@ -183,6 +212,7 @@ static int client_propose(struct craft_sim *sim,
         return CRAFT_ERR_NOMEM;
     }
     sim->asking = client->position;
+    client->first_open = client->number + 1; /* it has all earlier replies */
     for (size_t i = 0; i < len; i++) {
         if (!request_draw(sim, client, sim->requests_len + i + 1,
                           &commands[i])) {
@@ -191,7 +221,46 @@ static int client_propose(struct craft_sim *sim,
         tell_request(sim, server->position,
                      &sim->requests[sim->requests_len + i].operation);
     }
-    return craft_sim_server_propose(server, commands, len);
+    rv = craft_sim_server_propose(server, commands, len);
+    if (rv == 0 && sim->sessions) {
+        client->made++;
+        client->old = client->newest;
+        client->newest = first;
+    }
+    return rv;
+}
+
+/* These requests once more, under other names: the same commands, in the same
+ * order. */
+static int client_repeat(struct craft_sim *sim, struct craft_sim_client *client,
+                         const size_t *firsts, size_t len)
+{
+    struct craft_sim_server *server = server_draw(sim, client);
+    craft_command commands[CRAFT_SIM_BURST_MAX];
+    int rv;
+
+    if (server == NULL) {
+        return CRAFT_ERR_BUSY;
+    }
+    if (!requests_room(sim)) {
+        return CRAFT_ERR_NOMEM;
+    }
+    sim->asking = client->position;
+    for (size_t i = 0; i < len; i++) {
+        size_t at = sim->requests_len + i;
+        craft_sim_operation *operation = &sim->requests[at].operation;
+
+        sim->requests[at].first = firsts[i];
+        *operation = sim->requests[firsts[i]].operation;
+        if (!request_name(sim, at + 1, operation, &commands[i])) {
+            return CRAFT_ERR_NOMEM;
+        }
+        tell_request(sim, server->position, operation);
+    }
+    client->repeats = true;
+    rv = craft_sim_server_propose(server, commands, len);
+    client->repeats = false;
+    return rv;
 }
 
 static int client_transfer(struct craft_sim *sim,
@@ -247,6 +316,12 @@ static int client_act(struct craft_sim *sim, struct craft_sim_client *client)
     uint32_t drawn;
     size_t i = 0;
 
+    if (client->pending_len > 0) {
+        return client_repeat(sim, client, client->pending, client->pending_len);
+    }
+    if (client->made > 1 && craft_sim_chance(&client->random, OLD_COPIES)) {
+        return client_repeat(sim, client, &client->old, 1);
+    }
     for (size_t k = 0; k < ACTIONS; k++) {
         sum += actions[k].weight;
     }
@@ -314,13 +389,19 @@ static void answered(struct craft_sim *sim, struct craft_sim_request *request,
                             (unsigned long long)request->floor);
     }
     answer = &sim->reference.answers[index - 1];
+    if (sim->answered_index < index) {
+        sim->answered_index = index;
+    }
+    if (sim->sessions) {
+        request = craft_sim_sessions_answered(sim, request, answer);
+    }
+    if (request == NULL) {
+        return;
+    }
     request->state = CRAFT_SIM_OPERATION_ANSWERED;
     request->operation.end = sim->steps;
     request->operation.reply = answer->reply;
     request->operation.reply_len = answer->reply_len;
-    if (sim->answered_index < index) {
-        sim->answered_index = index;
-    }
 }
 
 /* It sees what its server has applied by now: nothing older than what anybody
@@ -366,11 +447,12 @@ void craft_sim_client_done(struct craft_sim_server *server, uint64_t token,
         craft_sim_digest(sim, token);
     } else if (result == CRAFT_RESULT_OK) {
         answered(sim, request, index);
-    } else {
-        request->state =
-            result == CRAFT_RESULT_SUPERSEDED || result == CRAFT_RESULT_REFUSED
-                ? CRAFT_SIM_OPERATION_NEVER
-                : CRAFT_SIM_OPERATION_UNKNOWN;
+    } else if (request->state != CRAFT_SIM_OPERATION_ANSWERED) {
+        /* Of one that is repeated a copy may happen. */
+        request->state = !sim->sessions && (result == CRAFT_RESULT_SUPERSEDED ||
+                                            result == CRAFT_RESULT_REFUSED)
+                             ? CRAFT_SIM_OPERATION_NEVER
+                             : CRAFT_SIM_OPERATION_UNKNOWN;
     }
     if (client->open > 0) {
         client->open--;

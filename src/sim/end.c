@@ -108,6 +108,21 @@ static void request_resolve(struct craft_sim *sim, size_t at)
     request->operation.end = answer->when;
 }
 
+/* What the client wanted and saw, without its session. */
+static void bare_operation(const struct craft_sim *sim,
+                           craft_sim_operation *operation)
+{
+    if (!sim->sessions) {
+        return;
+    }
+    operation->command += CRAFT_SIM_SESSION_HEAD;
+    operation->command_len -= CRAFT_SIM_SESSION_HEAD;
+    if (operation->reply_len > 0) {
+        operation->reply++;
+        operation->reply_len--;
+    }
+}
+
 /*
  * Of each key a few operations stay unknown, as they are to their clients; of
  * the others the log tells the outcome.
@@ -124,15 +139,16 @@ static size_t operations_collect(struct craft_sim *sim,
 
         if (request->state == CRAFT_SIM_OPERATION_OPEN ||
             request->state == CRAFT_SIM_OPERATION_UNKNOWN) {
-            if (*count == UNKNOWN_OF_KEY_MAX) {
+            if (*count == UNKNOWN_OF_KEY_MAX && !sim->sessions) {
                 request_resolve(sim, i);
             } else {
                 ++*count;
             }
         }
         if (request->state != CRAFT_SIM_OPERATION_NEVER &&
-            request->state < CRAFT_SIM_OPERATION_READ) {
+            request->state < CRAFT_SIM_OPERATION_READ && request->first == i) {
             operations[len] = request->operation;
+            bare_operation(sim, &operations[len]);
             len++;
         }
     }
@@ -146,7 +162,7 @@ static void linearizability_check(struct craft_sim *sim)
     size_t len;
     int verdict;
 
-    if (sim->machine->copy == NULL || sim->requests_len == 0) {
+    if (sim->bare->copy == NULL || sim->requests_len == 0) {
         return;
     }
     operations = calloc(sim->requests_len, sizeof *operations);
@@ -155,7 +171,7 @@ static void linearizability_check(struct craft_sim *sim)
         return;
     }
     len = operations_collect(sim, operations);
-    verdict = craft_sim_linearizable(sim->machine, operations, len, 0, &key);
+    verdict = craft_sim_linearizable(sim->bare, operations, len, 0, &key);
     free(operations);
     if (verdict == CRAFT_SIM_NOT_LINEARIZABLE) {
         craft_judge_convict(sim->judge,

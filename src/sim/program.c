@@ -54,6 +54,8 @@ static void print_help(const char *name)
         "  --trace FILE     every step as a line; - is stdout\n"
         "  --plan FILE      the faults, instead of drawing them\n"
         "  --servers N      1 to %u, instead of drawing it\n"
+        "  --sessions 1     clients repeat what was not answered, which must\n"
+        "                   take effect once; 0\n"
         "  --profile NAME   which faults are drawn; swarm\n"
         "  --shrink RUNS    for a smaller plan that breaks the same; %u\n"
         "  --failures N     end after so many; %u\n"
@@ -96,7 +98,8 @@ static bool parse_number(const char *text, const char *end, uint64_t max,
     for (; text != end; text++) {
         uint64_t digit = (uint64_t)*text - '0';
 
-        if (*text < '0' || *text > '9' || number > (max - digit) / 10) {
+        if (*text < '0' || *text > '9' || digit > max ||
+            number > (max - digit) / 10) {
             return false;
         }
         number = number * 10 + digit;
@@ -162,6 +165,10 @@ static bool take_option(struct program *program, const char *name,
         return parse_whole(value, UINT32_MAX, &program->failures_max) &&
                program->failures_max > 0;
     }
+    if (strcmp(name, "--sessions") == 0 && parse_whole(value, 1, &number)) {
+        program->options.sessions = (uint32_t)number;
+        return true;
+    }
     if (strcmp(name, "--servers") == 0 &&
         parse_whole(value, CRAFT_SIM_SERVERS_MAX, &number) && number > 0) {
         program->options.servers = (uint32_t)number;
@@ -172,9 +179,9 @@ static bool take_option(struct program *program, const char *name,
 
 static bool is_option(const char *name)
 {
-    static const char *const names[] = {"--seed",    "--seeds",  "--jobs",
-                                        "--trace",   "--plan",   "--profile",
-                                        "--servers", "--shrink", "--failures"};
+    static const char *const names[] = {
+        "--seed",    "--seeds",   "--jobs",   "--trace",    "--plan",
+        "--profile", "--servers", "--shrink", "--failures", "--sessions"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
@@ -304,6 +311,9 @@ static void print_again(const struct program *program,
     }
     if (options->profile != NULL) {
         (void)printf(" --profile %s", options->profile);
+    }
+    if (options->sessions != 0) {
+        (void)printf(" --sessions 1");
     }
     if (program->plan_path != NULL) {
         (void)printf(" --plan %s", program->plan_path);

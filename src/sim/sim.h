@@ -174,6 +174,7 @@ enum craft_sim_operation_state {
 struct craft_sim_request {
     craft_sim_operation operation;
     craft_index index; /* where it was proposed; 0: at another server */
+    size_t first;      /* of which it is a copy; itself */
     craft_index floor; /* what was answered before it began stands below */
     uint32_t state;    /* enum craft_sim_operation_state */
     uint32_t client;
@@ -190,6 +191,16 @@ struct craft_sim_client {
     uint32_t open;   /* operations that it waits for */
     uint32_t think_us;
     uint32_t patience_us;
+
+    /* With sessions: what it repeats until it is answered. */
+    uint64_t number; /* of its newest command */
+    uint64_t first_open;
+    size_t pending[CRAFT_SIM_BURST_MAX]; /* requests, the first copies */
+    uint32_t pending_len;
+    bool repeats;  /* in the request that is being made */
+    uint32_t made; /* requests that made commands */
+    size_t newest; /* request: of the commands that it made last, the first */
+    size_t old;    /* likewise, those before, of which it has the replies */
 };
 
 /* --------------------------------------------------------------- reference */
@@ -214,7 +225,10 @@ struct craft_sim {
     uint64_t seed;
     uint64_t now_us;
     uint64_t digest;
-    const craft_sim_machine *machine;
+    const craft_sim_machine *machine; /* of the servers */
+    const craft_sim_machine *bare;    /* each command of a client once */
+    craft_sim_machine wrapped;        /* the one behind sessions */
+    bool sessions;
     craft_config config; /* of every server, but for id, seed and allocator */
     void (*trace)(void *ctx, const char *line);
     void *trace_ctx;
@@ -250,6 +264,21 @@ struct craft_sim {
 
 /* shape.c */
 int craft_sim_shape(struct craft_sim *sim);
+
+/* sessions.c */
+#define CRAFT_SIM_SESSION_HEAD CRAFT_SIM_SESSION_LEN /* before a command */
+#define CRAFT_SIM_SESSION_DONE 0u /* byte in front of a reply */
+
+/* The machine of the servers gets sessions; sim->bare stays what it was. */
+void craft_sim_sessions_wrap(struct craft_sim *sim);
+/* What stands in front of the client's next command. */
+void craft_sim_sessions_head(struct craft_sim_client *client, uint8_t *command);
+/* This copy is answered: the request that this answers, or NULL: none, it was
+ * before. */
+struct craft_sim_request *
+craft_sim_sessions_answered(struct craft_sim *sim,
+                            const struct craft_sim_request *request,
+                            const struct craft_sim_answer *answer);
 
 /* world.c */
 /* Schedule; the run ends when there is no memory for it. */

@@ -277,7 +277,8 @@ int craft_sim_new(const craft_sim_options *options, craft_sim **sim_out)
 
     if (options == NULL || sim_out == NULL ||
         options->struct_size != sizeof *options ||
-        options->servers > CRAFT_SIM_SERVERS_MAX ||
+        options->servers > CRAFT_SIM_SERVERS_MAX || options->sessions > 1 ||
+        options->reserved != 0 ||
         (options->machine != NULL && !machine_is_whole(options->machine))) {
         return CRAFT_ERR_INVALID;
     }
@@ -288,6 +289,11 @@ int craft_sim_new(const craft_sim_options *options, craft_sim **sim_out)
     sim->seed = options->seed;
     sim->machine =
         options->machine != NULL ? options->machine : craft_sim_machine_kv();
+    sim->bare = sim->machine;
+    sim->sessions = options->sessions == 1;
+    if (sim->sessions) {
+        craft_sim_sessions_wrap(sim);
+    }
     sim->trace = options->trace;
     sim->trace_ctx = options->trace_ctx;
     rv = plan_make(sim, options);

@@ -71,7 +71,7 @@ control() {
 mkdir "$scratch/objects"
 for file in "$src"/base/*.c "$src"/quorum/*.c "$src"/members/*.c \
     "$src"/log/*.c "$src"/peers/*.c "$src"/core/*.c "$src"/engine/*.c \
-    "$src"/codec/*.c "$src"/api/*.c "$src"/sim/*.c "$src"/sim/program/*.c; do
+    "$src"/codec/*.c "$src"/api/*.c "$src"/session/*.c "$src"/sim/*.c "$src"/sim/program/*.c; do
     name=$(echo "${file#"$src"/}" | tr / _ | sed 's/c$/o/')
     compile -c -o "$scratch/objects/$name" "$file" || exit 1
 done
@@ -144,6 +144,19 @@ control forwarded_and_said_to_be_refused core/forward.c \
 control forwarded_in_the_old_session core/take.c \
     's/node->taking.sessions++;/node->taking.sessions = question->number - 1;/' \
     'is the command\|as refused' 2000 60
+
+# Sessions that take a copy for a new command: what clients see tells, and for
+# the last one it alone, since every copy has the reply of its own effect.
+once='exactly once\|linearizability: what'
+control session_copy_is_new session/session.c \
+    's/if (kept == NULL && request->number >= session->first_open)/if (kept == NULL || request->number > 0)/' \
+    "$once" 200 8 --sessions 1
+control session_late_copy_is_new session/session.c \
+    's/if (kept == NULL && request->number >= session->first_open)/if (kept == NULL)/' \
+    "$once" 200 8 --sessions 1
+control session_copies_have_other_numbers sim/sessions.c \
+    's/request.number = craft_load64(command + 8);/request.number = ++instance->number;/; s/request.first_open = .*/request.first_open = request.number;/; s/^    void \*bare;/    void *bare; uint64_t number;/; s/if (!refused &&/if (refused \&\&/' \
+    'linearizability: what' 200 8 --sessions 1
 
 # An assertion of the core is a finding like any other.
 control assertion core/apply.c \

@@ -1,6 +1,7 @@
 #!/bin/sh
 #
-# A fixed set of seeds of every profile. CRAFT_HEAVY=1: many more.
+# A fixed set of seeds of every profile, and of clients that repeat commands
+# within sessions. CRAFT_HEAVY=1: many more.
 
 set -u
 CRAFT_BUILD_DIR=${CRAFT_BUILD_DIR:-$(cd "$(dirname "$0")/../.." && pwd)/build}
@@ -22,4 +23,6 @@ for profile in $profiles; do
     printf '%s: ' "$profile"
     "$sim" --seeds "1..$count" --profile "$profile" || failed=1
 done
+printf 'sessions: '
+"$sim" --seeds "1..$((seeds / 4))" --sessions 1 || failed=1
 exit "$failed"

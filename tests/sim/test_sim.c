@@ -241,7 +241,47 @@ static void as_many_servers_as_asked_for(void **state)
     }
 }
 
+static void repeated_commands_take_effect_once(void **state)
+{
+    unsigned others = 0; /* in which something was repeated */
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        craft_sim_options options = options_of(seed);
+        craft_sim *plain = run(&options);
+        craft_sim *sim;
+
+        options.sessions = 1;
+        sim = run(&options);
+        assert_null(report_of(sim).broken);
+        assert_int_equal(report_of(sim).undecided, 0);
+        others += report_of(sim).digest != report_of(plain).digest;
+        craft_sim_free(sim);
+        craft_sim_free(plain);
+    }
+    assert_true(others > 10);
+}
+
 /* ---------------------------------------------------------------- machines */
+
+static void another_state_machine_has_sessions(void **state)
+{
+    enum mistake mistake = NO_MISTAKE;
+    craft_sim_machine machine = counter_machine(&mistake);
+    craft_sim_options options = options_of(7);
+    craft_sim *sim;
+
+    (void)state;
+    options.machine = &machine;
+    options.sessions = 1;
+    sim = run(&options);
+    assert_null(report_of(sim).broken);
+    craft_sim_free(sim);
+    mistake = STATE_OF_ONE;
+    sim = run(&options);
+    assert_memory_equal(report_of(sim).broken, "machine: ", 9);
+    craft_sim_free(sim);
+}
 
 static void another_state_machine_can_be_run(void **state)
 {
@@ -346,6 +386,9 @@ static void wrong_arguments_are_refused(void **state)
     options.servers = CRAFT_SIM_SERVERS_MAX + 1;
     assert_int_equal(craft_sim_new(&options, &sim), CRAFT_ERR_INVALID);
     options = options_of(1);
+    options.sessions = 2;
+    assert_int_equal(craft_sim_new(&options, &sim), CRAFT_ERR_INVALID);
+    options = options_of(1);
     options.profile = "tempest";
     assert_int_equal(craft_sim_new(&options, &sim), CRAFT_ERR_INVALID);
     options = options_of(1);
@@ -373,7 +416,9 @@ int main(void)
         cmocka_unit_test(a_plan_gives_the_run_it_was_printed_from),
         cmocka_unit_test(a_trace_changes_nothing),
         cmocka_unit_test(as_many_servers_as_asked_for),
+        cmocka_unit_test(repeated_commands_take_effect_once),
         cmocka_unit_test(another_state_machine_can_be_run),
+        cmocka_unit_test(another_state_machine_has_sessions),
         cmocka_unit_test(a_reply_that_differs_is_found),
         cmocka_unit_test(a_state_that_differs_is_found),
         cmocka_unit_test(a_failing_run_is_shrunk_to_one_without_faults),

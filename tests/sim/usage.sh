@@ -46,6 +46,7 @@ refused --seed 1 --seeds 1..2
 refused --seeds 1..2 --trace "$scratch/trace"
 refused --seed 1 --servers 0
 refused --seed 1 --servers 10
+refused --seed 1 --sessions 2
 refused --seed 1 --profile tempest
 refused --seed 1 --jobs 0
 refused --seed 1 --trace "$scratch/missing/trace"
@@ -57,6 +58,8 @@ grep -q '^  swarm ' "$scratch/out" && grep -q '^  loss ' "$scratch/out" || {
     failed=1
 }
 passes --seed 18446744073709551615
+passes --seed 1 --sessions 0
+passes --seed 1 --sessions 1
 passes --seed 1 --plan "$scratch/plan" --servers 2 --trace -
 grep -q '^seed 1 passed: 2 servers, 0 faults' "$scratch/out" || {
     echo "FAILED: the plan is not followed"
