@@ -537,21 +537,23 @@ static const struct command *find(struct kv_slice name)
 
 /* ---------------------------------------------------------------- sessions */
 
-const char *kv_command_encode(const struct kv_slice *at, size_t len,
+const char *kv_command_encode(const struct kv_slice *args, size_t args_len,
                               struct kv_buffer *op)
 {
-    const struct command *command = find(at[0]);
-    const struct args args = {at, len};
+    const struct command *command = find(args[0]);
+    const struct args list = {args, args_len};
 
     if (command == NULL || (command->flags & WRITES) == 0 ||
         command->encode == encode_session) {
         return "ERR SESSION CALL takes commands that write keys";
     }
-    if (command->arity < 0 ? len < (size_t)-command->arity
-                           : len != (size_t)command->arity) {
+    if (command->arity < 0 ? args_len < (size_t)-command->arity
+                           : args_len != (size_t)command->arity) {
         return "ERR wrong number of arguments for the command of SESSION CALL";
     }
-    return command->encode(&args, op);
+    /* What it returns is a literal, nothing of the list. */
+    /* cppcheck-suppress returnDanglingLifetime */
+    return command->encode(&list, op);
 }
 
 static const char *encode_session(const struct args *args, struct kv_buffer *op)
