@@ -150,7 +150,7 @@ control own_disk_not_awaited core/commit.c \
 control quorum_of_half quorum/quorum.c \
     's/voters \/ 2 + 1/(voters + 1) \/ 2/' \
     'election safety' --proposals 0 --heartbeats 0 --term 2
-told 'election safety'
+told 'too few voters have it'
 control duplicate_truncates core/follow.c \
     '/^static size_t entries_held/,/^}/s/while (i < append/while (append == NULL \&\& i < append/' \
     'a server takes what a correct one has sent' --heartbeats 0 --crashes 0 \

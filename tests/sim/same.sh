@@ -42,8 +42,8 @@ esac
 ${CC:-cc} -std=c11 -D_GNU_SOURCE -O0 -I"$CRAFT_SOURCE_DIR/include" -I"$src" \
     -o "$scratch/craft-sim" "$src"/base/*.c "$src"/quorum/*.c \
     "$src"/members/*.c "$src"/log/*.c "$src"/peers/*.c "$src"/core/*.c \
-    "$src"/engine/*.c "$src"/codec/*.c "$src"/api/*.c "$src"/sim/*.c \
-    "$src"/sim/program/*.c || exit 1
+    "$src"/engine/*.c "$src"/codec/*.c "$src"/api/*.c "$src"/session/*.c \
+    "$src"/sim/*.c "$src"/sim/program/*.c || exit 1
 "$scratch/craft-sim" --seeds 1..100 >"$scratch/two" 2>/dev/null
 same "seeds 1..100 built without optimization" "$scratch/one" "$scratch/two"
 "$scratch/craft-sim" --seed 9 --trace "$scratch/two" >/dev/null
