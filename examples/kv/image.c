@@ -38,6 +38,8 @@ static void put_sessions(struct saving *saving, const craft_sessions *sessions)
 {
     const size_t room = craft_sessions_saved_len(sessions);
     size_t len = 0;
+    /* Memory that is no file's has no file: -1 is what is to be given. */
+    /* cppcheck-suppress invalidFunctionArg */
     void *bytes = mmap(NULL, room, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

@@ -204,7 +204,7 @@ CRAFT_NORETURN static void run_child(struct craft_host *host,
 
     close_others(host->saving.file.handle, pipe);
     outcome = write_state(host, sink);
-    _exit(write(pipe, &outcome, sizeof outcome) < 0);
+    _exit(write(pipe, &outcome, sizeof outcome) < 0 ? 1 : 0);
 }
 
 static void reap(struct craft_saving *saving)
