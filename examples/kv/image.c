@@ -38,11 +38,12 @@ static void put_sessions(struct saving *saving, const craft_sessions *sessions)
 {
     const size_t room = craft_sessions_saved_len(sessions);
     size_t len = 0;
-    /* Memory that is no file's has no file: -1 is what is to be given. */
-    /* cppcheck-suppress invalidFunctionArg */
-    void *bytes = mmap(NULL, room, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *bytes;
 
+    /* Memory that is no file's: -1 is what is to be given. */
+    bytes = mmap(NULL, room, PROT_READ | PROT_WRITE,
+                 /* cppcheck-suppress invalidFunctionArg */
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (bytes == MAP_FAILED ||
         craft_sessions_save(sessions, bytes, room, &len) != 0) {
         saving->rv = -1;
